@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench_spine - what does the road itself cost, when nothing on it limits, stores or checks?
+
+The machine is shared and its mood changes by the second, so contenders take turns in short
+rounds, and what counts is the median over the rounds of the ratio within one round.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import time
+
+from figures import Figure, attempt
+from lab import TOP, Trouble, cpu_seconds, memory_kb, tree_of, wait_for
+
+GROUP = "spine"
+FIGURES = [
+    Figure("throughput_ratio", "x", ">=0.85"),
+    Figure("added_latency_us", "us", "<=60"),
+    Figure("instructions_ratio", "x", "<=1.60"),
+    Figure("client_gone_ms", "ms", "<=100"),
+    Figure("streams_10k_errors", "errors", "==0"),
+    Figure("stream_memory_kb", "KB", "<=80"),
+]
+
+CONF = os.path.join(TOP, "bench", "conf")
+PATH = "/v1/chat/completions"
+STREAMS = 10000
+CHAT_BYTES = 1024
+CHAT_WORDS = 120  # makes an answer of about the same size
+
+
+def chat(stream=False, size=0):
+    """A chat request as JSON text; padded to `size` bytes.  {id} is left for ai-load."""
+    request = {
+        "model": "gpt-bench",
+        "messages": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": "Say something about {id}. "},
+        ],
+        "temperature": 0.2,
+        "max_tokens": 400,
+    }
+    if stream:
+        request["stream"] = True
+    missing = size - len(json.dumps(request))
+    words = "The quick brown fox jumps over the lazy dog and goes on its way. "
+    request["messages"][1]["content"] += (words * (missing // len(words) + 1))[:max(0, missing)]
+    return json.dumps(request)
+
+
+# ---------------------------------------------------------------------------- contenders
+
+def start_nginx(lab, sim, name="nginx"):
+    port = lab.free_port()
+    folder = lab.path(name)
+    os.makedirs(folder, exist_ok=True)
+    conf = os.path.join(folder, "nginx.conf")
+    lab.fill(os.path.join(CONF, "nginx.conf.in"), conf, folder=folder, port=port,
+             sim_port=sim.port, cores=os.cpu_count(), descriptors=lab.descriptors)
+    return lab.start(name, ["nginx", "-e", "error.log", "-p", folder, "-c", conf], port)
+
+
+def start_haproxy(lab, sim, name="haproxy"):
+    port = lab.free_port()
+    folder = lab.path(name)
+    os.makedirs(folder, exist_ok=True)
+    conf = os.path.join(folder, "haproxy.cfg")
+    lab.fill(os.path.join(CONF, "haproxy.cfg.in"), conf, port=port, sim_port=sim.port,
+             cores=os.cpu_count())
+    return lab.start(name, ["haproxy", "-db", "-f", conf], port)
+
+
+def start_httpd(lab, sim, kind, name=None, **values):
+    section = os.path.join(CONF, kind + ".conf.in")
+    return lab.start_httpd(name or kind, section, sim_port=sim.port, **values)
+
+
+def start_contenders(lab, sim, say):
+    """Name to server; "direct" is the simulator itself."""
+    servers = {"direct": sim}
+    for kind in ("proxypass", "gateway"):
+        servers[kind] = start_httpd(lab, sim, kind)
+    for name, start in (("nginx", start_nginx), ("haproxy", start_haproxy)):
+        if shutil.which(name):
+            servers[name] = start(lab, sim)
+        else:
+            say.note("%s is not installed" % name)
+    return servers
+
+
+def check_answers(lab, servers):
+    """Every contender must answer the very question that is measured, or ratios mean nothing."""
+    for name, server in servers.items():
+        got = lab.load(server.url + PATH, "--requests", 50, "--check-id", *question())
+        if got["ok"] != 50:
+            raise Trouble("%s does not answer: %s" % (name, {
+                key: value for key, value in got.items()
+                if value and (key.startswith("error") or key == "last_status")}))
+
+
+def question():
+    return ["--body", chat(size=CHAT_BYTES), "--header", "X-Sim: id={id};tokens=%d" % CHAT_WORDS]
+
+
+# --------------------------------------------------------------------------- throughput
+
+PAIR = ("proxypass", "gateway")
+
+
+def play_rounds(servers, count, measure_one):
+    """Rounds as dicts of name to figure.  The pair that has a goal is measured in every round,
+    one right after the other, in turned order each time; the rest in every third round."""
+    rounds = []
+    for number in range(count):
+        names = list(PAIR if number % 2 == 0 else PAIR[::-1])
+        if number % 3 == 0:
+            names += [name for name in servers if name not in PAIR]
+        rounds.append({name: measure_one(servers[name]) for name in names})
+    return rounds
+
+
+def middle(rounds, figure, *names):
+    """The median of figure(...) over the rounds that have all the names."""
+    return statistics.median(figure(*(each[name] for name in names)) for each in rounds
+                             if all(name in each for name in names))
+
+
+def measure_throughput(lab, servers, quick, say):
+    seconds, count = (0.2, 25) if quick else (0.3, 101)
+
+    def run_one(server):
+        before = cpu_seconds(server.pid)
+        got = lab.load(server.url + PATH, "--connections", 32, "--seconds", seconds,
+                       "--check-id", *question())
+        if got["errors"]:
+            raise Trouble("%s: %d errors under plain load" % (server.name, got["errors"]))
+        return got["rate"], (cpu_seconds(server.pid) - before) / got["ok"] * 1e6
+
+    def ratio(over, under):
+        return over[0] / under[0]
+    rounds = play_rounds(servers, count, run_one)
+    say.figure("throughput_ratio", middle(rounds, ratio, "gateway", "proxypass"))
+    for name in servers:
+        say.note("throughput %-10s %6.0f requests/s, %5.2f of ProxyPass, %4.0f us processor time "
+                 "per request" % (name, middle(rounds, lambda each: each[0], name),
+                                  middle(rounds, ratio, name, "proxypass"),
+                                  middle(rounds, lambda each: each[1], name)))
+
+
+def measure_latency(lab, servers, quick, say):
+    requests, count = (300, 25) if quick else (500, 101)
+
+    def run_one(server):
+        return lab.load(server.url + PATH, "--requests", requests, "--check-id",
+                        *question())["whole_us_p50"]
+
+    def added(over, under):
+        return over - under
+    rounds = play_rounds(servers, count, run_one)
+    say.figure("added_latency_us", middle(rounds, added, "gateway", "proxypass"))
+    for name in servers:
+        say.note("latency at one client %-10s %5.0f us, %+5.0f us to direct"
+                 % (name, middle(rounds, lambda each: each, name), middle(rounds, added, name,
+                                                                          "direct")))
+
+
+# ------------------------------------------------------------------------- instructions
+
+def count_instructions(lab, sim, kind, requests):
+    """Instructions of one httpd from its start to its end, with that many requests between."""
+    name = "%s-%d" % (kind, requests)
+    port = lab.free_port()
+    conf = lab.write_httpd(name, os.path.join(CONF, kind + ".conf.in"), port, children=1,
+                           servers=1, threads=4, sim_port=sim.port)
+    counts = lab.path(name, "callgrind.out")
+    # --vgdb=no: else it leaves pipes in /tmp.
+    server = lab.start(name, ["valgrind", "--tool=callgrind", "--vgdb=no",
+                              "--callgrind-out-file=" + counts, lab.httpd, "-X", "-d",
+                              lab.path(name), "-f", conf], port)
+    if os.path.exists(counts):
+        os.chmod(counts, 0o666)  # opened as root, to be written by whom httpd becomes
+    got = lab.load(server.url + PATH, "--requests", requests, "--check-id", *question())
+    lab.stop(server)
+    if got["ok"] != requests:
+        raise Trouble("%s under valgrind: %d of %d ok" % (kind, got["ok"], requests))
+    with open(counts, encoding="utf-8") as file:
+        return int(re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M).group(1))
+
+
+def measure_instructions(lab, quick, say):
+    if not shutil.which("valgrind"):
+        say.note("instructions: valgrind is not installed")
+        return
+    few, many = 100, 400 if quick else 1100
+    sim = lab.start_sim(log=False)
+    each = {}
+    for kind in ("proxypass", "gateway"):
+        each[kind] = (count_instructions(lab, sim, kind, many) -
+                      count_instructions(lab, sim, kind, few)) / (many - few)
+        say.note("instructions per request %-10s %7.0f, without the kernel's" % (kind, each[kind]))
+    say.figure("instructions_ratio", each["gateway"] / each["proxypass"])
+
+
+# -------------------------------------------------------------------------- client gone
+
+# What the client is in the middle of when it leaves; the script of the answer; between how many
+# milliseconds after its request it leaves.
+GOING = [
+    ("before the head", "delay=20000;tokens=5", "20:400"),
+    ("in a silent stream", "tokens=20;stall=3", "60:500"),
+    ("in a running stream", "tokens=2000;gap=15", "60:900"),
+]
+
+
+def measure_client_gone(lab, quick, say):
+    sim = lab.start_sim("sim-gone")
+    server = start_httpd(lab, sim, "gateway", "gateway-gone")
+    clients = 34
+    left = {}
+    worst = {}
+    for number, (what, script, span) in enumerate(GOING):
+        log = lab.path("gone-%d.log" % number)
+        got = lab.load(server.url + PATH, "--connections", clients, "--each", 1, "--abort", span,
+                       "--ramp", 100, "--prefix", "gone%d-" % number, "--log", log, "--timeout",
+                       60, "--body", chat(stream=True), "--stream", "--check-id", "--header",
+                       "X-Sim: id={id};" + script)
+        if got["aborted"] != clients:
+            raise Trouble("%s: only %d of %d clients got to leave" % (what, got["aborted"],
+                                                                       clients))
+        with open(log, encoding="ascii") as file:
+            for line in file:
+                words = line.split()
+                left[words[0]] = (what, int(words[4]) / 1e3)
+    ended = await_ends(lab, sim, set(left))
+    for name, (what, left_ms) in left.items():
+        late = ended.get(name, time.time() * 1e3) - left_ms
+        worst[what] = max(worst.get(what, 0.0), late)
+    for what, late in worst.items():
+        say.note("client gone %s: upstream closed after %.0f ms at most" % (what, late))
+    say.figure("client_gone_ms", max(worst.values()))
+
+
+def await_ends(lab, sim, names, seconds=30.0):
+    """When the simulator saw each call end, in milliseconds since the epoch.  A call that goes on
+    for many seconds is left out: its upstream was not closed."""
+    ended = {}
+
+    def all_ended():
+        for call in lab.truth(sim):
+            if call["asked"] in names:
+                ended[call["asked"]] = call["closed_ms"]
+        return len(ended) == len(names)
+    try:
+        wait_for("the end of the calls", all_ended, seconds)
+    except Trouble:
+        pass
+    return ended
+
+
+# ------------------------------------------------------------------------- many streams
+
+def hold_streams(lab, kind, streams, quick):
+    """Memory per stream in KB, the load's figures, and processor time per stream event."""
+    sim = lab.start_sim("sim-" + kind, log=False)
+    server = start_httpd(lab, sim, kind, "streams-" + kind, children=4, servers=12,
+                         threads=(streams // 4) * 26 // 25, stack="ThreadStackSize 262144")
+    words, gap = (30, 500) if quick else (60, 500)
+    body = ["--body", chat(stream=True), "--stream", "--check-id", "--header",
+            "X-Sim: id={id};tokens=%d;gap=%d" % (words, gap)]
+    # Every child has served something before its memory is taken as that of an idle server.
+    lab.load(server.url + PATH, "--connections", 200, "--requests", 2000, "--stream", "--body",
+             chat(stream=True))
+    idle = sum(memory_kb(pid, "Pss") for pid in tree_of(server.pid))
+    before = cpu_seconds(server.pid)
+    load = lab.start_load(server.url + PATH, "--connections", streams, "--each", 1, "--ramp",
+                          2000, "--timeout", 120, "--announce", *body)
+    full = 0
+    if lab.await_open(load, 60):
+        full = sum(memory_kb(pid, "Pss") for pid in tree_of(server.pid))
+    got = lab.end_load(load, 180)
+    used = cpu_seconds(server.pid) - before
+    lab.stop(server)
+    lab.stop(sim)
+    return (full - idle) / streams if full else None, got, used
+
+
+def note_streams(say, kind, memory, got, used):
+    say.note("%d streams through %s: %s KB each, %.0f us processor time per event, gap p50 %.0f "
+             "us p99 %.0f us, first byte p99 %.0f ms"
+             % (STREAMS, kind, "-" if memory is None else "%.1f" % memory,
+                used / max(1, got["events"]) * 1e6, got.get("gap_us_p50", 0),
+                got.get("gap_us_p99", 0), got.get("first_us_p99", 0) / 1e3))
+
+
+def measure_streams(lab, quick, say):
+    if lab.descriptors < STREAMS + 1000:
+        say.note("streams: only %d descriptors allowed" % lab.descriptors)
+        return
+    memory, got, used = hold_streams(lab, "gateway", STREAMS, quick)
+    if got is None:
+        say.note("streams: the load did not end in time")
+        return
+    note_streams(say, "the gateway", memory, got, used)
+    for key, value in got.items():
+        if key.startswith("error_") and value:
+            say.note("streams: %s %d" % (key, value))
+    say.figure("streams_10k_errors", got["errors"])
+    if memory is not None:
+        say.figure("stream_memory_kb", memory)
+    if not quick:
+        memory, got, used = hold_streams(lab, "proxypass", STREAMS, quick)
+        if got is not None:
+            note_streams(say, "plain ProxyPass", memory, got, used)
+
+
+def measure_rates(lab, quick, say):
+    sim = lab.start_sim(log=False)
+    servers = start_contenders(lab, sim, say)
+    check_answers(lab, servers)
+    measure_throughput(lab, servers, quick, say)
+    measure_latency(lab, servers, quick, say)
+
+
+def measure(lab, quick, say):
+    attempt(lab, quick, say, measure_rates, measure_instructions, measure_client_gone,
+            measure_streams)

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_decode.c - what is asked?
+ *
+ * Turns path, method and body into ai_ask_t through the caller's dialect. A body that is JSON is
+ * checked strictly before anything reads it; every other body is passed through unread.
+ *
+ * Lives in: r->pool.  Shared state: none.  May block: in ai_body_read().
+ */
+
+#include <apr_strings.h>
+
+#include "ai_private.h"
+
+static int check_method(ai_request_t *air)
+{
+    request_rec *r = air->r;
+    const char *allowed = NULL;
+
+    switch (air->endpoint) {
+    case AI_ENDPOINT_CHAT:
+    case AI_ENDPOINT_EMBEDDINGS:
+        allowed = r->method_number == M_POST ? NULL : "POST";
+        break;
+    case AI_ENDPOINT_MODELS:
+        allowed = r->method_number == M_GET ? NULL : "GET";
+        break;
+    case AI_ENDPOINT_MODEL: /* DELETE of a fine-tuned model is the provider's business */
+        if (r->method_number != M_GET) {
+            air->endpoint = AI_ENDPOINT_OTHER;
+            ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
+        }
+        break;
+    case AI_ENDPOINT_OTHER:
+        allowed = r->method_number == M_TRACE || r->method_number == M_CONNECT
+                      ? "GET, HEAD, POST, PUT, PATCH, DELETE"
+                      : NULL;
+        break;
+    }
+    if (!allowed) {
+        return OK;
+    }
+    apr_table_setn(r->err_headers_out, "Allow", allowed);
+    return ai_refuse_with(air, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", NULL,
+                          apr_psprintf(r->pool, "This path takes %s only.", allowed));
+}
+
+static int is_json(const request_rec *r)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+    apr_size_t n;
+
+    if (!type) {
+        return 0;
+    }
+    n = strcspn(type, "; \t");
+    return (n == 16 && ap_cstr_casecmpn(type, "application/json", 16) == 0)
+           || (n > 5 && ap_cstr_casecmpn(type + n - 5, "+json", 5) == 0);
+}
+
+static int check_json(ai_request_t *air)
+{
+    request_rec *r = air->r;
+    ai_slice_t text = { air->priv->body, air->priv->body_len };
+    ai_json_doc_t *doc = apr_pcalloc(r->pool, sizeof(*doc));
+    ai_json_error_t wrong;
+
+    if (!text.n) {
+        return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_json", NULL,
+                              "The request has no body; a JSON object is needed.");
+    }
+    if (ai_json_parse(r->pool, text, AI_JSON_DEPTH, doc, &wrong) != APR_SUCCESS) {
+        return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_json", NULL,
+                              apr_psprintf(r->pool, "The request body is not valid JSON: %s at "
+                                           "byte %" APR_SIZE_T_FMT ".", wrong.reason,
+                                           wrong.offset));
+    }
+    if (ai_json_type(doc->root) != AI_JSON_OBJECT) {
+        return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_json", NULL,
+                              "The request body must be a JSON object.");
+    }
+    air->doc = doc;
+    return OK;
+}
+
+static int read_ask(ai_request_t *air)
+{
+    const ai_error_t *wrong =
+        air->dialect->read_ask(air->r->pool, air->endpoint, air->doc, &air->ask);
+
+    if (wrong) {
+        return ai_refuse(air, wrong);
+    }
+    if (air->ask.model) {
+        ai_note_set(air, AI_NOTE_MODEL, air->ask.model);
+    }
+    if (air->ask.stream) {
+        ai_note_set(air, AI_NOTE_STREAM, "1");
+    }
+    return OK;
+}
+
+int ai_decode(ai_request_t *air)
+{
+    int known = air->endpoint == AI_ENDPOINT_CHAT || air->endpoint == AI_ENDPOINT_EMBEDDINGS;
+    int status = check_method(air);
+
+    if (status == OK) {
+        status = ai_body_read(air);
+    }
+    if (status == OK && (known || (air->priv->body_len && is_json(air->r)))) {
+        status = check_json(air);
+        if (status == OK) {
+            status = read_ask(air);
+        }
+    }
+    if (status == OK && air->path_model) {
+        air->ask.model = air->path_model;
+        ai_note_set(air, AI_NOTE_MODEL, air->path_model);
+    }
+    return status == OK ? ai_notes_apply(air) : status;
+}

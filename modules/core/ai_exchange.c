@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_exchange.c - how does one attempt at one target go?
+ *
+ * mod_proxy's handler is run in its SetHandler form, as often as there are attempts, on the one
+ * request. Before each further attempt all that the last one left on the request is taken back.
+ *
+ * Why this is the core's and not mod_ai_route's: the gate must know the dialect's events to tell
+ * content from prelude, and the gateway's own calls take the same road. mod_ai_route decides whom
+ * to try; this file tries (docs/design/0001-spine.md).
+ *
+ * Lives in: r->pool.  Shared state: none.  May block: on the target and on the caller.
+ */
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "ai_exchange.h"
+#include "mod_proxy.h"
+
+ai_exchange_t *ai_exchange_of(const request_rec *r)
+{
+    ai_request_t *air = r->main ? NULL : ai_request_of(r);
+
+    return air && air->priv->exchange && air->priv->exchange->gate != GATE_IDLE
+               ? air->priv->exchange
+               : NULL;
+}
+
+static ai_exchange_t *exchange_for(ai_request_t *air)
+{
+    request_rec *r = air->r;
+    ai_exchange_t *x = air->priv->exchange;
+
+    if (!x) {
+        x = apr_pcalloc(r->pool, sizeof(*x));
+        x->air = air;
+        x->headers_out = apr_table_copy(r->pool, r->headers_out);
+        x->err_headers_out = apr_table_copy(r->pool, r->err_headers_out);
+        x->content_type = r->content_type;
+        x->filename = r->filename;
+        x->last_out = apr_time_now();
+        air->priv->exchange = x;
+    }
+    return x;
+}
+
+/* ----------------------------------------------------------------- before and after */
+
+/* Takes back what an attempt left on the request. */
+static void reset(ai_exchange_t *x)
+{
+    static const char *const notes[] = {
+        "error-notes",    "verbose-error-to",  "proxy-error-override", "proxy-status",
+        "proxy_timedout", "proxy-source-port", "proxy-100-continue",   "uds_path",
+        "session-sticky", "session-route",     "proxy-nocanon",
+    };
+    static const char *const envs[] = {
+        "BALANCER_NAME",           "BALANCER_WORKER_NAME",   "BALANCER_WORKER_ROUTE",
+        "BALANCER_ROUTE_CHANGED",  "BALANCER_SESSION_STICKY", "BALANCER_SESSION_ROUTE",
+        "proxy-nokeepalive",
+    };
+    request_rec *r = x->air->r, *prev;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        apr_table_unset(r->notes, notes[i]);
+    }
+    for (i = 0; i < sizeof(envs) / sizeof(envs[0]); i++) {
+        apr_table_unset(r->subprocess_env, envs[i]);
+    }
+    for (prev = r; prev; prev = prev->prev) {
+        prev->eos_sent = 0; /* set by passing EOS into our gate, though it went no further */
+    }
+    /* mod_proxy_http keeps the half-read body here for its own second try. */
+    apr_pool_userdata_setn(NULL, "proxy-req-input", NULL, r->pool);
+    r->proxyreq = PROXYREQ_NONE;
+    r->handler = AI_HANDLER;
+    r->filename = (char *)x->filename;
+    r->status = HTTP_OK;
+    r->status_line = NULL;
+    if (x->head_sent) {
+        return; /* the head on its way is the one that holds */
+    }
+    r->headers_out = apr_table_copy(r->pool, x->headers_out);
+    r->err_headers_out = apr_table_copy(r->pool, x->err_headers_out);
+    r->trailers_out = apr_table_make(r->pool, 1);
+    r->content_type = x->content_type;
+    r->content_encoding = NULL;
+    r->content_languages = NULL;
+    r->sent_bodyct = 0;
+    r->no_cache = 0;
+    r->clength = 0;
+    r->chunked = 0;
+}
+
+/*
+ * A site's ProxyPreserveHost or ProxyErrorOverride is meant for its own backends: with the first a
+ * caller's Host would go to the provider, the second would hide its errors from us. Where one is
+ * on, mod_proxy gets a configuration of its own for the attempt.
+ */
+static void isolate(request_rec *r)
+{
+    module *proxy = ap_find_linked_module("mod_proxy.c");
+    const proxy_dir_conf *conf = proxy ? ap_get_module_config(r->per_dir_config, proxy) : NULL;
+    proxy_dir_conf *own;
+    ap_conf_vector_t *vector;
+    module *m;
+    int n = 0;
+
+    if (!conf || (!conf->preserve_host && !conf->error_override)) {
+        return;
+    }
+    for (m = ap_top_module; m; m = m->next) {
+        n = m->module_index >= n ? m->module_index + 1 : n;
+    }
+    vector = ap_create_request_config(r->pool);
+    memcpy((void *)vector, (const void *)r->per_dir_config, (apr_size_t)n * sizeof(void *));
+    own = apr_pmemdup(r->pool, conf, sizeof(*own));
+    own->preserve_host = 0;
+    own->error_override = 0;
+    ap_set_module_config(vector, proxy, own);
+    r->per_dir_config = vector;
+}
+
+/*
+ * mod_proxy logs each failed attempt as an error, often twice. A failure that another target makes
+ * good is none; what matters is logged once, here. Somebody who asked for mod_proxy's details
+ * keeps them.
+ */
+static const struct ap_logconf *quieten(request_rec *r)
+{
+    static const char *const names[] = { "mod_proxy.c", "mod_proxy_http.c",
+                                         "mod_proxy_balancer.c" };
+    const struct ap_logconf *was = r->log;
+    struct ap_logconf *quiet = ap_new_log_config(r->pool, ap_get_request_logconf(r));
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        module *m = ap_find_linked_module(names[i]);
+
+        if (m && ap_get_request_module_loglevel(r, m->module_index) < APLOG_INFO) {
+            ap_set_module_loglevel(r->pool, quiet, m->module_index, APLOG_CRIT);
+        }
+    }
+    r->log = quiet;
+    return was;
+}
+
+static int run_proxy(ai_exchange_t *x)
+{
+    ai_request_t *air = x->air;
+    request_rec *r = air->r;
+    const ai_target_t *target = x->attempt->target;
+    ap_conf_vector_t *conf = r->per_dir_config;
+    const struct ap_logconf *log = quieten(r);
+    char *args = r->args;
+    int rc;
+
+    apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
+    isolate(r);
+    r->handler = target->handler;
+    r->filename = apr_pstrcat(r->pool, target->base, air->path, NULL);
+    r->proxyreq = PROXYREQ_NONE;
+    if (air->endpoint != AI_ENDPOINT_OTHER) {
+        r->args = NULL;
+    }
+    x->started = x->began = apr_time_now();
+    rc = ap_run_handler(r);
+    r->args = args;
+    r->log = log;
+    r->per_dir_config = conf;
+    return rc;
+}
+
+/* ------------------------------------------------------------------------ the verdict */
+
+static void name_failure(ai_exchange_t *x, int rc)
+{
+    ai_attempt_t *attempt = x->attempt;
+
+    if (x->late) {
+        attempt->reason = x->late;
+        attempt->timed_out = 1;
+    }
+    else if (!attempt->reason) {
+        attempt->reason = rc == HTTP_SERVICE_UNAVAILABLE ? "connect"
+                          : rc == DECLINED               ? "no-proxy"
+                                                         : "broken";
+    }
+    if (rc == DECLINED) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->air->r,
+                      AI_LOGNO(0106) "target %s: no module proxies to %s; is mod_proxy_http loaded?",
+                      attempt->target->name, attempt->target->handler);
+    }
+}
+
+/* A provider's way to say that the account is empty: waiting does not help. */
+static void read_quota(ai_exchange_t *x)
+{
+    ai_error_t error = { 0, NULL, NULL, NULL };
+
+    if (x->keeping && x->kept_status == HTTP_TOO_MANY_REQUESTS && x->kept_len) {
+        x->attempt->target->dialect->read_error(
+            x->air->r->pool, (ai_slice_t){ x->kept, x->kept_len }, &error);
+        if (error.code && strcmp(error.code, "insufficient_quota") == 0) {
+            x->attempt->retryable = 0;
+        }
+    }
+}
+
+static void conclude(ai_exchange_t *x, int rc)
+{
+    ai_attempt_t *attempt = x->attempt;
+
+    if ((x->gate == GATE_OPEN || x->gate == GATE_SHUT) && !x->ended && !x->client_gone
+        && !x->air->r->connection->aborted) {
+        ai_gate_cut(x);
+    }
+    if (x->began) {
+        x->air->priv->upstream_time += apr_time_now() - x->began;
+        x->began = 0;
+    }
+    if (x->ended) {
+        attempt->outcome = AI_OUTCOME_ANSWERED;
+    }
+    else if (x->client_gone || x->air->r->connection->aborted || ai_watch_gone(x)) {
+        attempt->outcome = AI_OUTCOME_GONE;
+        x->air->finish = AI_FINISH_CLIENT_ABORT;
+        if (x->streams) {
+            x->air->usage = x->stream.usage;
+        }
+    }
+    else {
+        attempt->outcome = AI_OUTCOME_FAILED;
+        name_failure(x, rc);
+        read_quota(x);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, x->air->r,
+                      AI_LOGNO(0107) "target %s failed: %s, status %d", attempt->target->name,
+                      attempt->reason, attempt->status);
+    }
+    x->gate = GATE_IDLE;
+    x->probe = NULL;
+}
+
+static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
+{
+    int rc = HTTP_INTERNAL_SERVER_ERROR;
+
+    x->attempt = attempt;
+    x->late = NULL;
+    attempt->outcome = AI_OUTCOME_FAILED;
+    attempt->status = 0;
+    attempt->reason = NULL;
+    attempt->timed_out = 0;
+    attempt->retryable = 1;
+    attempt->reused = 0;
+    attempt->retry_after_ms = -1;
+    ai_gate_begin(x);
+    if (ai_upstream_begin(x) == APR_SUCCESS) {
+        rc = run_proxy(x);
+    }
+    else {
+        attempt->reason = "encode";
+        attempt->retryable = 0;
+    }
+    conclude(x, rc);
+    if (attempt->outcome == AI_OUTCOME_ANSWERED) {
+        x->air->r->handler = AI_HANDLER;
+        x->air->r->status = x->head_sent && x->streams ? HTTP_OK : x->air->r->status;
+        return;
+    }
+    reset(x);
+}
+
+void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
+{
+    ai_exchange_t *x = exchange_for(air);
+
+    attempt_once(x, attempt);
+    /* The target closed a pooled connection just when we took it: it never saw the request. */
+    if (attempt->outcome == AI_OUTCOME_FAILED && attempt->reused && !x->judged
+        && !attempt->timed_out) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, air->r,
+                      AI_LOGNO(0108) "target %s: a pooled connection was stale; once more",
+                      attempt->target->name);
+        attempt_once(x, attempt);
+    }
+}
+
+int ai_exchange_wait(ai_request_t *air, apr_interval_time_t microseconds)
+{
+    apr_time_t began = apr_time_now();
+    int there = ai_watch_wait(exchange_for(air), microseconds);
+
+    air->priv->other_time += apr_time_now() - began;
+    if (!there) {
+        air->finish = AI_FINISH_CLIENT_ABORT;
+    }
+    return there;
+}
+
+/* ------------------------------------------------------------------------ the last word */
+
+/* The headers of a kept error that help a caller: when to come again, how much is left. */
+static int pass_header(void *to, const char *name, const char *value)
+{
+    if (ap_cstr_casecmpn(name, "retry-after", 11) == 0
+        || ap_cstr_casecmpn(name, "x-ratelimit-", 12) == 0
+        || ap_cstr_casecmp(name, "x-should-retry") == 0) {
+        apr_table_setn(to, name, value);
+    }
+    else if (ap_cstr_casecmp(name, "x-request-id") == 0) {
+        apr_table_setn(to, "ai-provider-request-id", value);
+    }
+    return 1;
+}
+
+static int begins_as_object(const ai_exchange_t *x)
+{
+    apr_size_t i = 0;
+
+    while (i < x->kept_len && apr_isspace(x->kept[i])) {
+        i++;
+    }
+    return i < x->kept_len && x->kept[i] == '{';
+}
+
+/* What the failure comes to, in words. */
+static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
+{
+    apr_pool_t *p = x->air->r->pool;
+    ai_error_t *error = apr_pcalloc(p, sizeof(*error));
+    int i;
+
+    error->status = HTTP_BAD_GATEWAY;
+    error->code = "upstream_error";
+    if (x->kept_status) {
+        error->status = x->kept_status;
+        error->message = apr_psprintf(p, "The provider answered with HTTP %d.", x->kept_status);
+        if (x->kept_len) {
+            last->target->dialect->read_error(p, (ai_slice_t){ x->kept, x->kept_len }, error);
+        }
+        /* An error event carries no status line; some say it in the code. */
+        i = error->code && strlen(error->code) == 3 ? (int)apr_atoi64(error->code) : 0;
+        if (i >= 400 && i <= 599) {
+            error->status = i;
+        }
+    }
+    else if (last->timed_out) {
+        error->status = HTTP_GATEWAY_TIME_OUT;
+        error->code = "upstream_timeout";
+        error->message = "No provider answered in time.";
+    }
+    else if (strcmp(last->reason, "upstream-auth") == 0) {
+        error->code = "upstream_auth_error";
+        error->message = "The provider refused the gateway's key.";
+    }
+    else if (strcmp(last->reason, "connect") == 0) {
+        error->status = HTTP_SERVICE_UNAVAILABLE;
+        error->code = "upstream_unreachable";
+        error->message = "No provider could be reached.";
+    }
+    else {
+        error->message = "The provider's answer was broken.";
+    }
+    return error;
+}
+
+int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
+{
+    request_rec *r = air->r;
+    ai_exchange_t *x = exchange_for(air);
+    const ai_error_t *error = sum_up(x, last);
+
+    air->finish = AI_FINISH_ERROR;
+    ai_note_set(air, AI_NOTE_DENY, error->code);
+    if (x->head_sent) {
+        ai_gate_end_stream(x, error);
+        x->gate = GATE_IDLE;
+        r->status = HTTP_OK; /* as it was sent */
+        return DONE;
+    }
+    if (x->kept_status) {
+        apr_table_do(pass_header, r->headers_out, x->kept_headers, NULL);
+        if (x->kept_whole && begins_as_object(x)) {
+            return ai_answer(air, error->status, "application/json",
+                             (ai_slice_t){ x->kept, x->kept_len });
+        }
+        apr_table_do(pass_header, r->err_headers_out, x->kept_headers, NULL);
+    }
+    return ai_refuse(air, error);
+}
+
+void ai_exchange_register(apr_pool_t *p)
+{
+    ai_upstream_register(p);
+    ai_gate_register(p);
+    ai_watch_register(p);
+}

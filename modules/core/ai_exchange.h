@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_exchange.h - one attempt at one target: the state that its four files share.
+ *
+ *   ai_exchange.c  begins, runs mod_proxy, ends, tells how it went
+ *   ai_upstream.c  what goes up: body, headers, key
+ *   ai_gate.c      what comes down: hold, let through, keep out, read along
+ *   ai_watch.c     waiting: deadlines, the caller who leaves, heartbeats
+ */
+#ifndef AI_EXCHANGE_H
+#define AI_EXCHANGE_H
+
+#include "ai_private.h"
+
+/* What happens to bytes from the target. */
+typedef enum gate_e {
+    GATE_IDLE,    /* no attempt is under way: everything passes */
+    GATE_PENDING, /* nothing is decided: bytes are held */
+    GATE_OPEN,    /* this answer is the caller's */
+    GATE_KEEP,    /* a failure: nothing passes; its body may be kept as a possible last answer */
+    GATE_SHUT     /* nothing passes any more */
+} gate_e;
+
+struct ai_exchange_t {
+    ai_request_t *air;
+    ai_attempt_t *attempt; /* in hand, or the last one */
+    gate_e gate;
+    ap_filter_t *gate_filter;
+
+    /* up: the edited body as slices of the original and of replacements */
+    ap_filter_t *replay_filter;
+    apr_array_header_t *slices;
+    apr_size_t total;
+    int slice;
+    apr_size_t offset;
+
+    /* down */
+    int judged;                /* the head of the answer was looked at */
+    int streams;               /* it is an event stream that we read */
+    int wants_object;          /* it must begin with '{' */
+    int got_body;              /* its first byte has come */
+    int head_sent;             /* the caller has a head (perhaps only for heartbeats) */
+    int ended;                 /* EOS went down */
+    ai_sse_t *sse;
+    ai_stream_t stream;
+    ai_pick_t *pick;
+    apr_bucket_brigade *held;  /* what came before the decision */
+    apr_size_t held_bytes;
+    apr_bucket_brigade *out;   /* being built from the brigade in hand */
+    ai_slice_t chunk;          /* the bytes of the bucket in hand */
+    ai_slice_t run;            /* the part of it that passes as it is, so far */
+    int cut_short;             /* the last event broke off */
+
+    int keeping;               /* the failure in hand says why */
+    apr_size_t drained;        /* bytes of it that have come */
+
+    /* kept from the latest failure that said why */
+    char *kept;
+    apr_size_t kept_len;
+    apr_size_t kept_size;
+    int kept_status;
+    const char *kept_type;
+    apr_table_t *kept_headers;
+    int kept_whole;            /* 0 when it was longer than we keep */
+
+    /* what every attempt begins from */
+    apr_table_t *headers_out;
+    apr_table_t *err_headers_out;
+    const char *content_type;
+    const char *filename;
+
+    /* waiting */
+    apr_bucket_brigade *probe; /* to look whether the target has sent something */
+    apr_time_t started;        /* this attempt */
+    apr_time_t began;          /* the same, until its time is counted; then 0 */
+    apr_time_t last_out;       /* when the caller last got a byte, or the exchange began */
+    const char *late;          /* the deadline that passed, or NULL */
+    int client_gone;
+};
+
+/* ai_upstream.c */
+void ai_upstream_register(apr_pool_t *p);
+/* Puts the body for this attempt together and has mod_proxy read it. */
+apr_status_t ai_upstream_begin(ai_exchange_t *x);
+
+/* ai_gate.c */
+void ai_gate_register(apr_pool_t *p);
+void ai_gate_begin(ai_exchange_t *x);
+/* Sends the head of an event stream before any target has given one. */
+void ai_gate_open_stream(ai_exchange_t *x);
+/* Writes an error event and the end. The stream must have begun. */
+apr_status_t ai_gate_end_stream(ai_exchange_t *x, const ai_error_t *error);
+/* The gate is open and mod_proxy has returned without an end: makes one that says so. */
+void ai_gate_cut(ai_exchange_t *x);
+
+/* ai_watch.c */
+void ai_watch_register(apr_pool_t *p);
+/* 1 when the caller has left. */
+int ai_watch_gone(ai_exchange_t *x);
+/* Waits that long, with heartbeats where they are due. 0 when the caller left meanwhile. */
+int ai_watch_wait(ai_exchange_t *x, apr_interval_time_t microseconds);
+
+/* The exchange of a request, or NULL when none is under way. */
+ai_exchange_t *ai_exchange_of(const request_rec *r);
+
+#endif

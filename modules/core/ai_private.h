@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ai_private.h - what the files of core/ share among themselves. */
+#ifndef AI_PRIVATE_H
+#define AI_PRIVATE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <http_ssl.h>
+#include <util_filter.h>
+
+#include "ai_conf.h"
+#include "mod_ai.h"
+
+extern AI_EXPORT module ai_module;
+
+/* AP_DECLARE_MODULE brings this itself, and both do not compile together. */
+#ifndef AI_HOLDS_MODULE_RECORD
+APLOG_USE_MODULE(ai);
+#endif
+
+/* Answers are sent in the caller's time: after this much of a stream's start without content it
+ * goes down all the same, and nothing can replace it any more. */
+#define AI_HOLD_MAX (64 * 1024)
+/* The longest single event of a stream. Events with an image in base64 reach some megabytes. */
+#define AI_EVENT_MAX (16 * 1024 * 1024)
+/* How much of a failed target's error body is kept for the case that it is the best there is. */
+#define AI_ERROR_MAX (64 * 1024)
+/* The longest member (usage, choices) of a whole answer that is kept to be read. */
+#define AI_MEMBER_MAX (256 * 1024)
+
+/* ------------------------------------------------------------------- ai_directives.c */
+
+typedef struct ai_core_conf_t {
+    apr_int64_t engine;
+    apr_int64_t anonymous;
+    apr_int64_t body_limit;
+    apr_int64_t body_memory;
+    apr_int64_t heartbeat_ms;
+    apr_int64_t half_closed;
+    const char *root;            /* path of the section that said AIEngine; "" for a server */
+    apr_array_header_t *notes;   /* of note_rule_t, private to ai_notes.c */
+} ai_core_conf_t;
+
+typedef enum ai_core_field_e {
+    AI_ENGINE,
+    AI_ANONYMOUS,
+    AI_BODY_LIMIT,
+    AI_BODY_MEMORY,
+    AI_HEARTBEAT,
+    AI_HALF_CLOSED,
+    AI_CORE_FIELDS_N
+} ai_core_field_e;
+
+enum { AI_HALF_CLOSED_ABORT, AI_HALF_CLOSED_SERVE };
+
+extern const command_rec ai_core_cmds[];
+void *ai_core_conf_create(apr_pool_t *p, char *dir);
+void *ai_core_conf_merge(apr_pool_t *p, void *base, void *add);
+const ai_core_conf_t *ai_core_conf(const request_rec *r);
+apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
+
+/* ------------------------------------------------------------------------ ai_notes.c */
+
+/* Adds a rule "AINote name expr". Returns NULL or what is wrong. */
+const char *ai_notes_add_rule(cmd_parms *cmd, ai_core_conf_t *conf, const char *name,
+                              const char *expr);
+/* Evaluates the rules of the location and sets their notes. OK or an HTTP status. */
+int ai_notes_apply(ai_request_t *air);
+const char *ai_note_get(const ai_request_t *air, ai_note_e note);
+void ai_note_set(ai_request_t *air, ai_note_e note, const char *value);
+void ai_note_set_number(ai_request_t *air, ai_note_e note, apr_int64_t value);
+
+/* ---------------------------------------------------------------------- ai_request.c */
+
+typedef struct ai_exchange_t ai_exchange_t;
+
+/* The core's own part of a request. */
+typedef struct ai_private_t {
+    char *body;                 /* malloc'ed, counted; NULL before it is read and once freed */
+    apr_size_t body_len;
+    apr_size_t body_held;       /* bytes that are counted against AIBodyMemory */
+    int body_read;              /* 1 once it was tried */
+    int body_status;            /* OK, or the HTTP status that the try ended in */
+    const ai_error_t *refusal;  /* what to tell the caller */
+    ai_exchange_t *exchange;    /* NULL before the first attempt */
+    const char *note[AI_NOTES_N];
+    apr_time_t began;           /* when the handler began */
+    apr_time_t upstream_time;   /* spent in attempts, in microseconds */
+    apr_time_t other_time;      /* spent on the caller's upload and in waits between attempts */
+    apr_time_t first_content;   /* when the first of the answer went down, or 0 */
+    int settled;
+} ai_private_t;
+
+/* The request of ours that r belongs to (also after an internal redirect), or NULL. */
+ai_request_t *ai_request_of(const request_rec *r);
+/* Stage claim: makes the request ours when its location says AIEngine On. OK or DECLINED, or the
+ * status of a path that may not be passed on. */
+int ai_request_claim(request_rec *r);
+/* Stage identify: 401 unless somebody is known or the location is open to all. */
+int ai_request_identify(ai_request_t *air);
+/* The end, on every road out: usage, finish and times become notes. Once. */
+void ai_request_settle(ai_request_t *air);
+
+/* ------------------------------------------------------------------------- ai_body.c */
+
+/* Reads the whole body on first demand. OK, or the status of a refusal that is noted. */
+int ai_body_read(ai_request_t *air);
+/* Gives the memory back before the request ends; the body is gone then. */
+void ai_body_free(ai_request_t *air);
+/* Once per child, before any request. */
+void ai_body_child_init(apr_pool_t *pchild);
+
+/* ----------------------------------------------------------------------- ai_decode.c */
+
+/* Stage decode: what is asked? */
+int ai_decode(ai_request_t *air);
+
+/* ----------------------------------------------------------------------- ai_answer.c */
+
+int ai_refuse(ai_request_t *air, const ai_error_t *error);
+/* The same with the parts of the error given; message and param must outlive the request. */
+int ai_refuse_with(ai_request_t *air, int status, const char *code, const char *param,
+                   const char *message);
+int ai_answer(ai_request_t *air, int status, const char *content_type, ai_slice_t body);
+void ai_answer_register(apr_pool_t *p);
+
+/* ------------------------------------------------------------------------ exchange */
+
+/* ai_exchange.c: one attempt. */
+void ai_exchange(ai_request_t *air, ai_attempt_t *attempt);
+int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last);
+int ai_exchange_wait(ai_request_t *air, apr_interval_time_t microseconds);
+/* Hooks and filters of ai_exchange.c, ai_upstream.c, ai_gate.c and ai_watch.c. */
+void ai_exchange_register(apr_pool_t *p);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_request.c - when does a request become ours, who is it, and when is it over?
+ *
+ * Lives in: r->pool.  Shared state: none.  May block: no.
+ */
+
+#include <apr_strings.h>
+
+#include "ai_private.h"
+#include "dialects.h"
+
+ai_request_t *ai_request_of(const request_rec *r)
+{
+    for (; r; r = r->prev) {
+        ai_request_t *air = ap_get_module_config(r->request_config, &ai_module);
+
+        if (air) {
+            return air;
+        }
+    }
+    return NULL;
+}
+
+/* A UUID of version 7 (RFC 9562): sorts by time, and the rest cannot be guessed from it. */
+static const char *make_id(apr_pool_t *p, apr_time_t now)
+{
+    static const char hex[] = "0123456789abcdef";
+    apr_uint64_t ms = (apr_uint64_t)apr_time_as_msec(now);
+    unsigned char b[16];
+    char *id = apr_palloc(p, 37), *to = id;
+    int i;
+
+    ap_random_insecure_bytes(b + 6, 10);
+    for (i = 5; i >= 0; i--) {
+        b[i] = (unsigned char)ms;
+        ms >>= 8;
+    }
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x70);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    for (i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *to++ = '-';
+        }
+        *to++ = hex[b[i] >> 4];
+        *to++ = hex[b[i] & 15];
+    }
+    *to = '\0';
+    return id;
+}
+
+/*
+ * The path below the API root. A base URL with "/v1" twice is a common slip and harmless, so any
+ * number of them is taken off.
+ */
+static const char *path_below(const char *uri, const char *root)
+{
+    apr_size_t n = strlen(root);
+
+    while (n && root[n - 1] == '/') {
+        n--;
+    }
+    if (strncmp(uri, root, n) == 0) {
+        uri += n;
+    }
+    while (strncmp(uri, "/v1", 3) == 0 && (uri[3] == '/' || uri[3] == '\0')) {
+        uri += 3;
+    }
+    return *uri == '/' ? uri : "/";
+}
+
+/* A path that would climb out of a target's prefix. httpd has resolved dot segments, but not
+ * those that AllowEncodedSlashes brings back to life afterwards. */
+static int climbs(const char *path)
+{
+    const char *dot;
+
+    for (dot = strstr(path, "/."); dot; dot = strstr(dot + 1, "/.")) {
+        const char *end = dot[2] == '.' ? dot + 3 : dot + 2;
+
+        if (*end == '/' || *end == '\\' || *end == '\0') {
+            return 1;
+        }
+    }
+    return strchr(path, '\\') != NULL;
+}
+
+static void choose_dialect(ai_request_t *air)
+{
+    int i;
+
+    air->dialect = ai_dialects[0];
+    for (i = 0; ai_dialects[i]; i++) {
+        ai_endpoint_e endpoint =
+            ai_dialects[i]->endpoint(air->r->pool, air->path, &air->path_model);
+
+        if (endpoint != AI_ENDPOINT_OTHER) {
+            air->dialect = ai_dialects[i];
+            air->endpoint = endpoint;
+            return;
+        }
+    }
+}
+
+static ai_request_t *make_request(request_rec *r)
+{
+    ai_request_t *air = apr_pcalloc(r->pool, sizeof(*air));
+
+    air->r = r;
+    air->priv = apr_pcalloc(r->pool, sizeof(*air->priv));
+    air->usage = AI_USAGE_UNKNOWN;
+    air->path = path_below(r->uri, ai_core_conf(r)->root);
+    choose_dialect(air);
+    if (!r->log_id) {
+        r->log_id = make_id(r->pool, r->request_time);
+    }
+    ap_set_module_config(r->request_config, &ai_module, air);
+    ai_note_set(air, AI_NOTE_REQUEST_ID, r->log_id);
+    ai_note_set(air, AI_NOTE_DIALECT, air->dialect->name);
+    ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
+    /* Also on every error that httpd itself makes of this request. */
+    apr_table_setn(r->err_headers_out, "x-request-id", r->log_id);
+    return air;
+}
+
+int ai_request_claim(request_rec *r)
+{
+    ai_request_t *air;
+
+    if (r->main || ai_request_of(r) || !r->uri || r->uri[0] != '/') {
+        return DECLINED;
+    }
+    /* mod_rewrite may have changed the path since httpd looked for its location. */
+    if (ap_location_walk(r) != OK || !ai_core_number(r, AI_ENGINE)) {
+        return DECLINED;
+    }
+    air = make_request(r);
+    r->filename = apr_pstrdup(r->pool, r->uri); /* nobody's file, but modules expect a name */
+    if (climbs(air->path)) {
+        return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_path", NULL,
+                              "The path holds dot segments or backslashes.");
+    }
+    return OK;
+}
+
+int ai_request_identify(ai_request_t *air)
+{
+    request_rec *r = air->r;
+
+    if (r->user || ai_note_get(air, AI_NOTE_KEY_ID) || ai_core_number(r, AI_ANONYMOUS)) {
+        return OK;
+    }
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer realm=\"ai\"");
+    return ai_refuse_with(air, HTTP_UNAUTHORIZED, "invalid_api_key", NULL,
+                          "No identity: this gateway serves only callers that it knows.");
+}
+
+static void note_count(ai_request_t *air, ai_note_e note, apr_int64_t count)
+{
+    if (count >= 0) {
+        ai_note_set_number(air, note, count);
+    }
+}
+
+void ai_request_settle(ai_request_t *air)
+{
+    ai_private_t *priv = air->priv;
+    apr_time_t now;
+
+    if (priv->settled) {
+        return;
+    }
+    priv->settled = 1;
+    note_count(air, AI_NOTE_TOKENS_PROMPT, air->usage.prompt);
+    note_count(air, AI_NOTE_TOKENS_COMPLETION, air->usage.completion);
+    note_count(air, AI_NOTE_TOKENS_CACHED, air->usage.cached);
+    note_count(air, AI_NOTE_TOKENS_REASONING, air->usage.reasoning);
+    if (air->usage.prompt >= 0 || air->usage.completion >= 0) {
+        ai_note_set(air, AI_NOTE_TOKENS_SOURCE, "reported");
+    }
+    if (air->finish != AI_FINISH_NONE) {
+        ai_note_set(air, AI_NOTE_FINISH, ai_finish_name(air->finish));
+    }
+    if (!priv->began) {
+        return; /* refused before the handler */
+    }
+    now = apr_time_now();
+    if (priv->first_content) {
+        ai_note_set_number(air, AI_NOTE_TIME_FIRST_US, priv->first_content - air->r->request_time);
+    }
+    ai_note_set_number(air, AI_NOTE_TIME_UPSTREAM_US, priv->upstream_time);
+    ai_note_set_number(air, AI_NOTE_OVERHEAD_US,
+                       now - priv->began - priv->upstream_time - priv->other_time);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_upstream.c - what goes to a target?
+ *
+ * The caller's bytes with the edits of this target spliced in, replayed from memory for every
+ * attempt; and a head that is built anew from an allow-list, so that no credential, cookie or
+ * internal header of the caller's can reach a provider. The target's key is added only after the
+ * backend that mod_proxy is about to talk to was compared with the target.
+ *
+ * Lives in: r->pool.  Shared state: none.  May block: no.
+ */
+
+#include <apr_strings.h>
+
+#include "ai_exchange.h"
+#include "mod_proxy.h"
+
+static ap_filter_rec_t *replay_filter;
+
+/* ------------------------------------------------------------------------ the body */
+
+static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
+                                  apr_read_type_e block, apr_off_t max)
+{
+    ai_exchange_t *x = f->ctx;
+    apr_off_t given = 0;
+
+    (void)block;
+    if (mode == AP_MODE_GETLINE || mode == AP_MODE_EATCRLF || mode == AP_MODE_INIT) {
+        return ap_get_brigade(f->next, bb, mode, block, max);
+    }
+    if (mode != AP_MODE_READBYTES) {
+        return APR_ENOTIMPL;
+    }
+    while (x->slices && x->slice < x->slices->nelts && given < max) {
+        ai_slice_t *slice = &APR_ARRAY_IDX(x->slices, x->slice, ai_slice_t);
+        apr_size_t n = slice->n - x->offset;
+
+        if ((apr_off_t)n > max - given) {
+            n = (apr_size_t)(max - given);
+        }
+        if (n) {
+            APR_BRIGADE_INSERT_TAIL(
+                bb, apr_bucket_immortal_create(slice->p + x->offset, n, f->c->bucket_alloc));
+        }
+        given += (apr_off_t)n;
+        x->offset += n;
+        if (x->offset == slice->n) {
+            x->slice++;
+            x->offset = 0;
+        }
+    }
+    if (!x->slices || x->slice == x->slices->nelts) {
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t ai_upstream_begin(ai_exchange_t *x)
+{
+    ai_request_t *air = x->air;
+    request_rec *r = air->r;
+    const ai_target_t *target = x->attempt->target;
+    ai_slice_t body = { air->priv->body, air->priv->body_len };
+    ai_splice_t splice;
+    apr_status_t rv = APR_SUCCESS;
+
+    ai_splice_begin(r->pool, &splice, body);
+    if (air->doc) {
+        rv = target->dialect->edit_ask(r->pool, air->endpoint, air->doc, &air->ask,
+                                       x->attempt->model, (int)target->stream_usage, &splice);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    ai_splice_end(&splice, &x->slices, &x->total);
+    x->slice = 0;
+    x->offset = 0;
+    if (!x->replay_filter) {
+        x->replay_filter = ap_add_input_filter_handle(replay_filter, x, r, r->connection);
+    }
+    /* The body lies whole in memory: what other input filters would do to it is done. mod_proxy
+     * trusts Content-Length only when the first filter is the protocol's own; else it spools. */
+    r->proto_input_filters = r->input_filters = x->replay_filter;
+    apr_table_unset(r->headers_in, "Transfer-Encoding");
+    if (x->total || r->method_number == M_POST || r->method_number == M_PUT
+        || r->method_number == M_PATCH) {
+        apr_table_setn(r->headers_in, "Content-Length",
+                       apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, x->total));
+    }
+    else {
+        apr_table_unset(r->headers_in, "Content-Length");
+    }
+    return APR_SUCCESS;
+}
+
+/* ------------------------------------------------------------------------ the head */
+
+/* What may pass of the caller's head. All else stays here; a target may add (AITargetForward). */
+static const char *const passing[] = {
+    "Content-Type", "Accept",      "User-Agent",  "Idempotency-Key",
+    "traceparent",  "tracestate",  "OpenAI-Beta", "anthropic-version",
+    "anthropic-beta",
+};
+
+static const char *const passing_prefixes[] = { "x-stainless-" };
+
+static int may_pass(const ai_target_t *target, const char *name)
+{
+    apr_size_t i;
+    int k;
+
+    for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+        if (ap_cstr_casecmp(name, passing[i]) == 0) {
+            return 1;
+        }
+    }
+    for (i = 0; i < sizeof(passing_prefixes) / sizeof(passing_prefixes[0]); i++) {
+        if (ap_cstr_casecmpn(name, passing_prefixes[i], strlen(passing_prefixes[i])) == 0) {
+            return 1;
+        }
+    }
+    for (k = 0; k < target->forward->nelts; k++) {
+        if (ap_cstr_casecmp(name, APR_ARRAY_IDX(target->forward, k, const char *)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * 1 when the backend that mod_proxy chose is the target's. A member of a balancer is told by the
+ * balancer's name: its members come from the configuration, as the target does.
+ */
+static int is_backend_of(const request_rec *r, const ai_target_t *target)
+{
+    apr_size_t n = strlen(target->handler);
+    const char *name;
+
+    if (strncmp(r->filename, target->handler, n) != 0
+        || (r->filename[n] != '/' && r->filename[n] != '\0')) {
+        return 0;
+    }
+    if (strcmp(target->scheme, "balancer") != 0) {
+        return 1;
+    }
+    name = apr_table_get(r->subprocess_env, "BALANCER_NAME");
+    return name && ap_cstr_casecmp(name, target->handler + strlen("proxy:")) == 0;
+}
+
+/* mod_proxy's hook "fixups": r->headers_in is a copy that is sent as we leave it. */
+static int on_proxy_fixups(request_rec *r)
+{
+    ai_exchange_t *x = ai_exchange_of(r);
+    const ai_target_t *target;
+    const apr_array_header_t *all;
+    apr_table_t *head;
+    int i;
+
+    if (!x) {
+        return DECLINED;
+    }
+    target = x->attempt->target;
+    head = apr_table_make(r->pool, 12);
+    apr_table_setn(head, "Host", target->host ? target->host
+                                              : apr_table_get(r->headers_in, "Host"));
+    all = apr_table_elts(r->headers_in);
+    for (i = 0; i < all->nelts; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+
+        if (may_pass(target, entry->key)) {
+            apr_table_addn(head, entry->key, entry->val);
+        }
+    }
+    apr_table_setn(head, "Accept-Encoding", "identity"); /* we read along */
+    apr_table_setn(head, "x-request-id", ai_note_get(x->air, AI_NOTE_REQUEST_ID));
+    for (i = 0; i + 1 < target->headers->nelts; i += 2) {
+        apr_table_setn(head, APR_ARRAY_IDX(target->headers, i, const char *),
+                       APR_ARRAY_IDX(target->headers, i + 1, const char *));
+    }
+    if (target->key) {
+        if (!is_backend_of(r, target)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          AI_LOGNO(0104) "target %s: the backend is another one than configured; "
+                          "its key is not sent", target->name);
+            return HTTP_BAD_GATEWAY;
+        }
+        target->dialect->set_key(head, r->pool, target->key);
+    }
+    r->headers_in = head;
+    return OK;
+}
+
+void ai_upstream_register(apr_pool_t *p)
+{
+    (void)p;
+    replay_filter =
+        ap_register_input_filter("AI_REPLAY", filter_replay, NULL, AP_FTYPE_CONTENT_SET);
+    /* An optional hook of mod_proxy's: no symbol of it is needed, in any load order. */
+    APR_OPTIONAL_HOOK(proxy, fixups, on_proxy_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mod_ai.c - the road of a request, and where it meets httpd.
+ *
+ * Read this first. A request on an AI location goes through the stages below, in this order; each
+ * is a function of the core or a hook that other modules take part in. Before the road httpd's own
+ * phases run (claim, then whatever authenticates and authorizes on this server); on the way back
+ * every byte passes the gate (ai_gate.c), and each request is settled once.
+ *
+ * Later modules add their stages where the road has them: admit and reserve (mod_ai_ratelimit),
+ * compose (mod_ai_prompt, mod_ai_context), inspect (mod_ai_guard), recall (mod_ai_cache).
+ */
+
+#define AI_HOLDS_MODULE_RECORD
+#include "ai_private.h"
+#include "dialects.h"
+
+#include <ap_provider.h>
+
+/* clang-format off */
+/* The road. OK or DECLINED: go on. DONE: answered. Anything else is the answer's status. */
+static const struct {
+    const char *name;
+    int (*run)(ai_request_t *air);
+} stages[] = {
+    { "identify", ai_request_identify }, /* is anybody there?   ai_request.c               */
+    { "decode",   ai_decode           }, /* what is asked?      ai_decode.c, dialects/     */
+    { "plan",     ai_run_ai_plan      }, /* who could answer?   mod_ai_route               */
+    { "forward",  ai_run_ai_forward   }, /* who does answer?    mod_ai_route, ai_exchange.c */
+};
+/* clang-format on */
+
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_plan, (ai_request_t * air), (air), OK, DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_forward, (ai_request_t * air), (air), OK,
+                                    DECLINED)
+
+static int run_road(ai_request_t *air)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+        int status = stages[i].run(air);
+
+        ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, air->r, "%s -> %d", stages[i].name, status);
+        if (status != OK && status != DECLINED) {
+            return status;
+        }
+    }
+    return ai_refuse_with(air, HTTP_SERVICE_UNAVAILABLE, "no_route", NULL,
+                          "No module of this server forwards requests (mod_ai_route).");
+}
+
+/* ---------------------------------------------------------------- httpd's own phases */
+
+static int on_translate_name(request_rec *r)
+{
+    return ai_request_claim(r);
+}
+
+static int on_map_to_storage(request_rec *r)
+{
+    ai_request_t *air = ai_request_of(r);
+
+    return air && air->r == r ? OK : DECLINED; /* no file, no directory */
+}
+
+static int on_type_checker(request_rec *r)
+{
+    ai_request_t *air = ai_request_of(r);
+
+    return air && air->r == r ? OK : DECLINED; /* "/v1/models/x.html" is no page */
+}
+
+static int on_fixups(request_rec *r)
+{
+    ai_request_t *air = ai_request_of(r);
+
+    if (air && air->r == r) {
+        r->handler = AI_HANDLER;
+    }
+    return DECLINED;
+}
+
+static int on_handler(request_rec *r)
+{
+    ai_request_t *air;
+    int status;
+
+    if (!r->handler || strcmp(r->handler, AI_HANDLER) != 0) {
+        return DECLINED;
+    }
+    air = ai_request_of(r);
+    if (!air || air->r != r) {
+        return DECLINED;
+    }
+    air->priv->began = apr_time_now();
+    status = run_road(air);
+    return status == DONE ? OK : status;
+}
+
+static int on_log_transaction(request_rec *r)
+{
+    ai_request_t *air = ai_request_of(r);
+
+    if (air) {
+        ai_request_settle(air); /* the net, for every road that did not end in an answer */
+    }
+    return DECLINED;
+}
+
+/* --------------------------------------------------------------- what others may call */
+
+static const ai_api_t api = {
+    AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
+    ai_answer,      ai_exchange, ai_exchange_wait, ai_exchange_give_up,
+};
+
+static const ai_api_t *ai_api(void)
+{
+    return &api;
+}
+
+static void on_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    (void)s;
+    ai_body_child_init(pchild);
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const after_rewrite[] = { "mod_rewrite.c", NULL };
+    static const char *const before_mapping[] = { "mod_proxy.c", "mod_alias.c", "mod_userdir.c",
+                                                  "mod_vhost_alias.c", NULL };
+    int i;
+
+    for (i = 0; ai_dialects[i]; i++) {
+        ap_register_provider(p, AI_DIALECT_GROUP, ai_dialects[i]->name, AI_DIALECT_VERSION,
+                             ai_dialects[i]);
+    }
+    APR_REGISTER_OPTIONAL_FN(ai_api);
+
+    /* mod_rewrite may still lead to us; an Alias or ProxyPass of the site must not lead away. */
+    ap_hook_translate_name(on_translate_name, after_rewrite, before_mapping, APR_HOOK_FIRST);
+    ap_hook_map_to_storage(on_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_type_checker(on_type_checker, NULL, NULL, APR_HOOK_FIRST);
+    /* Last, since a SetHandler that holds for the whole site is applied in this phase too. */
+    ap_hook_fixups(on_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(on_handler, NULL, NULL, APR_HOOK_FIRST);
+    /* Before mod_log_config, which prints the notes. */
+    ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ai_answer_register(p);
+    ai_exchange_register(p);
+}
+
+/* clang-format off */
+AP_DECLARE_MODULE(ai) = {
+    STANDARD20_MODULE_STUFF,
+    ai_core_conf_create,
+    ai_core_conf_merge,
+    NULL,
+    NULL,
+    ai_core_cmds,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};
+/* clang-format on */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mod_ai.h - all that a stage module may know of the core.
+ *
+ * A stage module hooks the stages it takes part in (APR_OPTIONAL_HOOK) and calls the core through
+ * one table of functions (ai_api). Both are looked up at run time, so LoadModule order is free.
+ * Rooms of two modules never include each other; they meet here and in the request notes.
+ *
+ * AI_API_VERSION moves when this file does.
+ *   1  the spine: stages plan and forward, notes, refusals, exchange
+ */
+#ifndef MOD_AI_H
+#define MOD_AI_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+#include <apr_hooks.h>
+#include <apr_optional.h>
+#include <apr_optional_hooks.h>
+
+#include "ai_chat.h"
+#include "ai_json.h"
+#include "dialect.h"
+
+#define AI_API_VERSION 1
+
+/* Symbols are hidden; what httpd must find in a DSO says so. */
+#define AI_EXPORT __attribute__((visibility("default")))
+
+/* Log numbers of our own: AI_LOGNO(0501) "text" prints "AI0501: text". Ranges: 01xx core,
+ * 02xx auth, 03xx ratelimit, 04xx cache, 05xx route. */
+#define AI_LOGNO(n) "AI" #n ": "
+
+/* Dialects are httpd providers of this group, so that any module may bring one. */
+#define AI_DIALECT_GROUP "ai-dialect"
+#define AI_DIALECT_VERSION "1"
+
+/* r->handler on AI locations. */
+#define AI_HANDLER "ai"
+
+/* ------------------------------------------------------------------------------ notes */
+
+/*
+ * Facts that one module hands to another, and that a log or an expression may read. Each has one
+ * writer. The order is that of ai_note_names[] in ai_notes.c.
+ */
+typedef enum ai_note_e {
+    AI_NOTE_REQUEST_ID,
+    AI_NOTE_KEY_ID,
+    AI_NOTE_USER,
+    AI_NOTE_TENANT,
+    AI_NOTE_TIER,
+    AI_NOTE_DIALECT,
+    AI_NOTE_ENDPOINT,
+    AI_NOTE_MODEL,
+    AI_NOTE_STREAM,
+    AI_NOTE_LABEL,
+    AI_NOTE_ROUTE,
+    AI_NOTE_TARGET,
+    AI_NOTE_ATTEMPTS,
+    AI_NOTE_MODEL_SERVED,
+    AI_NOTE_TOKENS_PROMPT,
+    AI_NOTE_TOKENS_COMPLETION,
+    AI_NOTE_TOKENS_CACHED,
+    AI_NOTE_TOKENS_REASONING,
+    AI_NOTE_TOKENS_SOURCE,
+    AI_NOTE_DENY,
+    AI_NOTE_FINISH,
+    AI_NOTE_TIME_FIRST_US,
+    AI_NOTE_TIME_UPSTREAM_US,
+    AI_NOTE_OVERHEAD_US,
+    AI_NOTES_N
+} ai_note_e;
+
+/* ---------------------------------------------------------------------------- targets */
+
+/*
+ * An upstream, as <AITarget> says. Built at configuration, never changed after.
+ * All text lives in the configuration pool. Times are in milliseconds, 0 is no limit.
+ */
+typedef struct ai_target_t {
+    const char *name;
+    const char *scheme;           /* "http", "https" or "balancer" */
+    const char *hostname;         /* of the URL, or the balancer's name */
+    int port;                     /* 0 for a balancer */
+    const char *host;             /* the Host header; NULL for a balancer: its member's */
+    const char *handler;          /* "proxy:http://host:port" */
+    const char *base;             /* path prefix, "" or "/v1": never ends in '/' */
+    const ai_dialect_t *dialect;
+    const char *key;              /* the provider's, or NULL; never logged */
+    apr_array_header_t *headers;  /* of apr_table_entry_t-like pairs: name, value, name, value */
+    apr_array_header_t *forward;  /* names of further caller's headers that may pass */
+    apr_array_header_t *renames;  /* pairs: asked pattern, served name */
+    apr_int64_t stream_usage;     /* 1: ask for usage in streams */
+    apr_int64_t tls_verify;
+    const char *tls_ca_file;
+    apr_int64_t connect_ms;
+    apr_int64_t first_byte_ms;
+    apr_int64_t idle_ms;
+    apr_int64_t total_ms;
+} ai_target_t;
+
+/* --------------------------------------------------------------------------- attempts */
+
+/* How one attempt ended. */
+typedef enum ai_outcome_e {
+    AI_OUTCOME_ANSWERED, /* the caller has (at least the start of) the answer: nothing is replayed */
+    AI_OUTCOME_FAILED,   /* the caller has seen nothing of it */
+    AI_OUTCOME_GONE      /* the caller left */
+} ai_outcome_e;
+
+/* One attempt at one target. */
+typedef struct ai_attempt_t {
+    /* in */
+    const ai_target_t *target;
+    const char *model;   /* the name to send; NULL: as asked */
+    int final;           /* 1: nothing else will be tried, so an error status is passed on */
+    int (*moves_on)(const void *baton, int status); /* 1 when a status is a failure */
+    const void *baton;
+    /* out */
+    ai_outcome_e outcome;
+    int status;          /* of the upstream's answer, or 0 when none came */
+    const char *reason;  /* machine word of the failure: "connect", "status", "first-byte-timeout",
+                            "idle-timeout", "total-timeout", "broken", "bad-answer", "error-event" */
+    int timed_out;
+    int retryable;       /* 0 when the provider asked not to try again */
+    int reused;          /* 1 when it went over a pooled connection and nothing came back */
+    apr_int64_t retry_after_ms; /* what the provider asked for, or -1 */
+} ai_attempt_t;
+
+/* ---------------------------------------------------------------------------- request */
+
+/*
+ * The request in hand. Born when a location of ours is claimed, lives in r->pool. Stages read it;
+ * only the core writes, but for the fields that name a writer.
+ */
+typedef struct ai_request_t {
+    request_rec *r;              /* the initial request */
+    const ai_dialect_t *dialect; /* the caller's */
+    ai_endpoint_e endpoint;
+    const char *path;            /* below the API root: "/chat/completions" */
+    const char *path_model;      /* the model that the path names, or NULL */
+    ai_ask_t ask;                /* valid from stage decode on */
+    const ai_json_doc_t *doc;    /* the checked body, or NULL: none, or not JSON */
+    ai_usage_t usage;
+    ai_finish_e finish;
+    int answered;                /* an answer, or a part of it, went to the caller */
+    void *plan;                  /* mod_ai_route's */
+    struct ai_private_t *priv;   /* the core's own */
+} ai_request_t;
+
+/* ---------------------------------------------------------------------------- the API */
+
+/*
+ * What the core does for stages. Found once, in post_config:
+ *     const ai_api_t *ai = ai_api_find();
+ * All calls are for the thread that runs the request.
+ */
+typedef struct ai_api_t {
+    int version; /* AI_API_VERSION of the core */
+
+    /* A note's value, or NULL. Sees what the site itself wrote into r->notes. */
+    const char *(*note_get)(const ai_request_t *air, ai_note_e note);
+    /* Sets a note; value is kept as it is (it must live as long as r->pool). */
+    void (*note_set)(ai_request_t *air, ai_note_e note, const char *value);
+    void (*note_set_number)(ai_request_t *air, ai_note_e note, apr_int64_t value);
+
+    /* Refuses the request: notes why, and returns error->status for the stage to return. The
+     * caller gets the error in its own dialect. */
+    int (*refuse)(ai_request_t *air, const ai_error_t *error);
+
+    /* Answers with a whole body of the gateway's own. Returns DONE for the stage to return. */
+    int (*answer)(ai_request_t *air, int status, const char *content_type, ai_slice_t body);
+
+    /* Runs one attempt over mod_proxy and reports how it ended. */
+    void (*exchange)(ai_request_t *air, ai_attempt_t *attempt);
+
+    /* Waits between attempts, with heartbeats where they are due. Returns 0 when the caller left
+     * meanwhile, else 1. */
+    int (*wait)(ai_request_t *air, apr_interval_time_t microseconds);
+
+    /* After the last failed attempt: gives the caller the best that is known of why. Returns
+     * what the stage returns. */
+    int (*give_up)(ai_request_t *air, const ai_attempt_t *last);
+} ai_api_t;
+
+APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));
+
+/* The core's table, or NULL when mod_ai is not loaded or speaks another version. */
+static inline const ai_api_t *ai_api_find(void)
+{
+    APR_OPTIONAL_FN_TYPE(ai_api) *find = APR_RETRIEVE_OPTIONAL_FN(ai_api);
+    const ai_api_t *api = find ? find() : NULL;
+
+    return api && api->version == AI_API_VERSION ? api : NULL;
+}
+
+/* ----------------------------------------------------------------------------- stages */
+
+/*
+ * The stages that modules take part in, in the order of the road (mod_ai.c). A stage returns OK
+ * or DECLINED to go on, DONE when it has answered, an HTTP status when it refused.
+ *
+ * A module hooks one with AI_STAGE(plan, on_plan). (APR knows optional hooks by their bare name,
+ * for all modules of the server alike: hence the prefix that the macro puts before it.)
+ */
+#define AI_STAGE(stage, fn) APR_OPTIONAL_HOOK(ai, ai_##stage, fn, NULL, NULL, APR_HOOK_MIDDLE)
+
+#define AI_DECLARE(type) type
+
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_plan, (ai_request_t * air))    /* who could answer? */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_forward, (ai_request_t * air)) /* who does answer?  */
+
+#endif

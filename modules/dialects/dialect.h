@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dialect.h - one provider's wire format behind one table.
+ *
+ * A dialect is used on two sides: the caller's (what does this request ask, how does this caller
+ * want an error) and the provider's (where does the request go, what does this event mean).
+ *
+ * To add one: write dialect_x.c that defines `const ai_dialect_t ai_dialect_x`, add the word to
+ * AI_DIALECTS in modules/Makefile.am, add test/unit/test_dialect_x.c with data that cites its
+ * source. Nothing else names a dialect.
+ *
+ * Dialects are pure: no httpd, no clock, no I/O, no state but what is passed in. All functions
+ * are thread-safe. p is the request's pool unless said otherwise.
+ */
+#ifndef DIALECT_H
+#define DIALECT_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "ai_chat.h"
+#include "ai_json.h"
+#include "ai_pick.h"
+#include "ai_slice.h"
+#include "ai_splice.h"
+#include "ai_sse.h"
+
+/* What one event of a streamed answer is. */
+typedef enum ai_event_e {
+    AI_EVENT_COMMENT,   /* nothing to a client: comment, empty */
+    AI_EVENT_LIFECYCLE, /* opens the answer but says nothing of it yet; an answer that has shown
+                           only these can still be replaced by another target's */
+    AI_EVENT_CONTENT,   /* the answer itself */
+    AI_EVENT_USAGE,     /* nothing but usage: left out where the caller did not ask for it */
+    AI_EVENT_DONE,      /* the end as the protocol has it */
+    AI_EVENT_ERROR,     /* the provider reports a failure; error is filled in */
+    AI_EVENT_GARBAGE    /* not this dialect */
+} ai_event_e;
+
+/* What is known of one streamed answer so far. Zeroed, usage unknown, before the first event. */
+typedef struct ai_stream_t {
+    ai_endpoint_e endpoint; /* in: of the request */
+    int hide_usage;         /* in: the caller did not ask for usage */
+    ai_usage_t usage;       /* out: the latest report; set, never added up */
+    ai_finish_e finish;     /* out: the reason once it was told */
+    int done;               /* out: the protocol's own end was seen */
+    ai_slice_t cut;         /* out, per event: part of event->raw to leave out, or absent */
+    ai_error_t error;       /* out: with AI_EVENT_ERROR; text lives in event_pool */
+} ai_stream_t;
+
+/* One model of /v1/models. */
+typedef struct ai_model_t {
+    const char *id;
+    const char *owner;     /* the target's name */
+    apr_int64_t created_s; /* seconds since 1970 */
+} ai_model_t;
+
+typedef struct ai_dialect_t {
+    const char *name; /* the word in AITargetDialect and in the note ai-dialect */
+
+    /* ------------------------------------------------------------- the caller's side */
+
+    /* What the path below the API root ("/chat/completions") is. *model: the model that the
+     * path itself names ("/models/x"), else NULL. */
+    ai_endpoint_e (*endpoint)(apr_pool_t *p, const char *path, const char **model);
+
+    /* Reads what a checked body asks. doc->root is an object.
+     * Returns NULL, or an error in p (400) that names the field. */
+    const ai_error_t *(*read_ask)(apr_pool_t *p, ai_endpoint_e endpoint, const ai_json_doc_t *doc,
+                                  ai_ask_t *ask);
+
+    /* An error as a body (application/json), and as the last event of a stream. */
+    ai_slice_t (*write_error)(apr_pool_t *p, const ai_error_t *error);
+    ai_slice_t (*write_error_event)(apr_pool_t *p, const ai_error_t *error);
+
+    /* The list of models, or the one model when there is one and single is set. */
+    ai_slice_t (*write_models)(apr_pool_t *p, const ai_model_t *models, int n, int single);
+
+    /* ----------------------------------------------------------- the provider's side */
+
+    /* Sets the headers that carry the key. */
+    void (*set_key)(apr_table_t *headers, apr_pool_t *p, const char *key);
+
+    /* Adds the edits that the way to this provider needs to the caller's bytes. model: the name
+     * to send, or NULL to leave it; ask_usage: have usage reported in a stream. */
+    apr_status_t (*edit_ask)(apr_pool_t *p, ai_endpoint_e endpoint, const ai_json_doc_t *doc,
+                             const ai_ask_t *ask, const char *model, int ask_usage,
+                             ai_splice_t *splice);
+
+    /* Reads one event. event_pool: used only for an error's text. */
+    ai_event_e (*read_event)(apr_pool_t *event_pool, ai_stream_t *stream,
+                             const ai_sse_event_t *event);
+
+    /* The top-level members of a whole answer that read_answer wants, for ai_pick. */
+    const char *const *answer_members;
+
+    /* Reads usage and finish from what was picked; leaves unknown what is not there. */
+    void (*read_answer)(ai_endpoint_e endpoint, const ai_pick_t *pick, ai_usage_t *usage,
+                        ai_finish_e *finish);
+
+    /* Reads an error body of any shape that providers of this dialect send. Fills in code,
+     * message and param as far as they are there; the rest stays. */
+    void (*read_error)(apr_pool_t *p, ai_slice_t body, ai_error_t *error);
+} ai_dialect_t;
+
+#endif

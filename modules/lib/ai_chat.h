@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_chat.h - the words in which the rooms speak of a call: endpoint, ask, usage, finish, error.
+ *
+ * Plain values without a wire format and without httpd. Text is borrowed from the request's pool.
+ */
+#ifndef AI_CHAT_H
+#define AI_CHAT_H
+
+#include "ai_slice.h"
+
+/* What kind of call it is; the word is the note ai-endpoint. */
+typedef enum ai_endpoint_e {
+    AI_ENDPOINT_OTHER = 0,  /* "other": passed through, metered where usage is present */
+    AI_ENDPOINT_CHAT,       /* "chat" */
+    AI_ENDPOINT_EMBEDDINGS, /* "embeddings" */
+    AI_ENDPOINT_MODELS,     /* "models": the list */
+    AI_ENDPOINT_MODEL       /* "model": one of the list */
+} ai_endpoint_e;
+
+const char *ai_endpoint_name(ai_endpoint_e endpoint);
+
+/* What a request asks for. Absent is NULL or 0. */
+typedef struct ai_ask_t {
+    const char *model;         /* decoded, NUL-terminated, no control characters */
+    int stream;                /* 1 when the caller asked for a stream */
+    int wants_usage;           /* 1 when the caller itself asked for usage in the stream */
+    ai_slice_t stream_options; /* that member's value in the body, where it is an object */
+} ai_ask_t;
+
+/* Tokens as the provider reports them; -1 is unknown. cached is part of prompt, reasoning of
+ * completion, whatever the provider's own convention. */
+typedef struct ai_usage_t {
+    apr_int64_t prompt;
+    apr_int64_t completion;
+    apr_int64_t cached;
+    apr_int64_t reasoning;
+} ai_usage_t;
+
+#define AI_USAGE_UNKNOWN ((ai_usage_t){ -1, -1, -1, -1 })
+
+/* Why an answer ended; the word is the note ai-finish. */
+typedef enum ai_finish_e {
+    AI_FINISH_NONE = 0,
+    AI_FINISH_STOP,
+    AI_FINISH_LENGTH,
+    AI_FINISH_TOOL,
+    AI_FINISH_FILTER,
+    AI_FINISH_ERROR,
+    AI_FINISH_CLIENT_ABORT
+} ai_finish_e;
+
+/* NULL for AI_FINISH_NONE. */
+const char *ai_finish_name(ai_finish_e finish);
+
+/* An error as a value; a dialect renders it. */
+typedef struct ai_error_t {
+    int status;          /* HTTP status */
+    const char *code;    /* machine reason: model_not_found, request_too_large, ... or NULL */
+    const char *message; /* for a person; holds no secret and no content */
+    const char *param;   /* the request's field that is at fault, or NULL */
+} ai_error_t;
+
+#endif

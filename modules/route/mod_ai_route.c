@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mod_ai_route.c - who shall answer?
+ *
+ * Stage plan finds the targets for the model that is asked, and answers /v1/models from the
+ * routes; stage forward tries them. How one attempt goes is the core's (ai_exchange.c).
+ *
+ * Lives in: r->pool, the configuration pool.  Shared state: none.
+ * May block: in stage forward, on targets.
+ */
+
+#define ROUTE_HOLDS_MODULE_RECORD
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include "route_private.h"
+#include "route_retry.h"
+#include "route_rule.h"
+
+/* Found in post_config. */
+static const ai_api_t *ai;
+/* When the configuration was read, for /v1/models. Set in post_config. */
+static apr_int64_t created_s;
+
+static const route_conf_t *conf_of(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &ai_route_module);
+}
+
+/* -------------------------------------------------------------------------- the stages */
+
+static int moves_on(const void *baton, int status)
+{
+    const char *fallback = baton;
+
+    if (status < ROUTE_STATUS_MIN || status > ROUTE_STATUS_MAX) {
+        return 0;
+    }
+    if (fallback) {
+        return fallback[status - ROUTE_STATUS_MIN];
+    }
+    return status == 408 || status == 429 || status >= 500; /* 529, too: overloaded */
+}
+
+static int refuse(ai_request_t *air, const char *code, const char *param, const char *message)
+{
+    ai_error_t *error = apr_palloc(air->r->pool, sizeof(*error));
+
+    *error = (ai_error_t){ HTTP_NOT_FOUND, code, message, param };
+    return ai->refuse(air, error);
+}
+
+static int refuse_model(ai_request_t *air, const char *model)
+{
+    return refuse(air, "model_not_found", "model",
+                  apr_pstrcat(air->r->pool, "The model '", model,
+                              "' does not exist or is not served here.", NULL));
+}
+
+static int answer_models(ai_request_t *air, const route_conf_t *conf)
+{
+    apr_pool_t *p = air->r->pool;
+    const route_rule_t *rule;
+    ai_model_t one;
+    int n;
+
+    if (air->endpoint == AI_ENDPOINT_MODELS) {
+        const ai_model_t *models = route_rule_models(p, conf->rules, created_s, &n);
+
+        return ai->answer(air, HTTP_OK, "application/json",
+                          air->dialect->write_models(p, models, n, 0));
+    }
+    rule = route_rule_find(conf->rules, air->path_model);
+    if (!rule) {
+        return refuse_model(air, air->path_model);
+    }
+    one = (ai_model_t){ air->path_model,
+                        APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *)->name, created_s };
+    return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
+}
+
+static int on_plan(ai_request_t *air)
+{
+    const route_conf_t *conf = conf_of(air->r);
+    const route_rule_t *rule;
+
+    if (air->endpoint == AI_ENDPOINT_MODELS || air->endpoint == AI_ENDPOINT_MODEL) {
+        return answer_models(air, conf);
+    }
+    rule = route_rule_find(conf->rules, air->ask.model);
+    if (!rule && air->ask.model) {
+        return refuse_model(air, air->ask.model);
+    }
+    if (!rule) {
+        return refuse(air, "not_found", NULL,
+                      "This path names no model, and there is no route for '*'.");
+    }
+    ai->note_set(air, AI_NOTE_ROUTE, rule->pattern);
+    air->plan = (void *)rule;
+    return OK;
+}
+
+static int on_forward(ai_request_t *air)
+{
+    const route_conf_t *conf = conf_of(air->r);
+    const route_rule_t *rule = air->plan;
+    const apr_array_header_t *targets = rule->targets;
+    int rounds = (int)route_conf_number(conf, ROUTE_RETRIES);
+
+    if (!air->ask.model) {
+        /* A file or a batch lives at one provider, and to upload it twice is no repair. */
+        apr_array_header_t *first = apr_array_make(air->r->pool, 1, sizeof(const ai_target_t *));
+
+        APR_ARRAY_PUSH(first, const ai_target_t *) =
+            APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *);
+        targets = first;
+        rounds = 0;
+    }
+    return route_retry_run(ai, air, targets, rounds, route_conf_number(conf, ROUTE_BACKOFF),
+                           moves_on, conf->fallback);
+}
+
+/* ------------------------------------------------------------------ hooks, the module */
+
+static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    ai = ai_api_find();
+    if (!ai) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     AI_LOGNO(0502) "mod_ai_route needs mod_ai of the same version; load ai_module");
+        return !OK;
+    }
+    created_s = apr_time_sec(apr_time_now());
+    return OK;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    (void)p;
+    ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    AI_STAGE(plan, on_plan);
+    AI_STAGE(forward, on_forward);
+}
+
+/* clang-format off */
+AP_DECLARE_MODULE(ai_route) = {
+    STANDARD20_MODULE_STUFF,
+    route_conf_create,
+    route_conf_merge,
+    route_server_conf_create,
+    route_server_conf_merge,
+    route_cmds,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};
+/* clang-format on */

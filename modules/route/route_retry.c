@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route_retry.c - whom to try next, and when?
+ *
+ * While another target is left nobody waits: a failure moves on at once. Only when all have
+ * failed is there a wait, and the list is gone through again. A target that asked for time
+ * (Retry-After) is left out until that has passed; one that let a deadline pass, or said that
+ * trying again is no use, is not tried again.
+ *
+ *   AIRoute m a b; AIRouteRetries 1:   a 503, b 429 Retry-After 2   wait 0.4 s   a 200
+ *
+ * Lives in: r->pool.  Shared state: none.  May block: waiting, with the caller watched.
+ */
+
+#include <http_core.h>
+
+#include "route_private.h"
+#include "route_retry.h"
+#include "route_target.h"
+
+#define BACKOFF_BASE_MS 500
+
+/* What is known of one target during this request. */
+typedef struct runner_t {
+    const ai_target_t *target;
+    int out;        /* 1: not to be tried again */
+    apr_time_t due; /* not before then */
+} runner_t;
+
+apr_int64_t route_retry_backoff(int round, apr_int64_t cap_ms, unsigned random)
+{
+    apr_int64_t ms = BACKOFF_BASE_MS;
+
+    while (--round > 0 && ms < cap_ms) {
+        ms *= 2;
+    }
+    if (ms > cap_ms) {
+        ms = cap_ms;
+    }
+    return ms / 2 + ms / 2 * (apr_int64_t)(random & 0xffff) / 0xffff;
+}
+
+/* 1 when a runner from i on may be tried now. */
+static int any_left(const runner_t *runners, int n, int i, apr_time_t now)
+{
+    for (; i < n; i++) {
+        if (!runners[i].out && runners[i].due <= now) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void learn(runner_t *runner, const ai_attempt_t *attempt, apr_int64_t backoff_ms)
+{
+    apr_int64_t ms = attempt->retry_after_ms >= 0 ? attempt->retry_after_ms : backoff_ms;
+
+    runner->out = attempt->timed_out || !attempt->retryable;
+    runner->due = apr_time_now() + apr_time_from_msec(ms);
+}
+
+static void note_attempt(const ai_api_t *ai, ai_request_t *air, const ai_attempt_t *attempt, int n)
+{
+    ai->note_set(air, AI_NOTE_TARGET, attempt->target->name);
+    ai->note_set_number(air, AI_NOTE_ATTEMPTS, n);
+    if (attempt->model || air->ask.model) {
+        ai->note_set(air, AI_NOTE_MODEL_SERVED, attempt->model ? attempt->model : air->ask.model);
+    }
+}
+
+/* When the first of those that are left may be tried, or 0 when none ever may. */
+static apr_time_t next_due(const runner_t *runners, int n)
+{
+    apr_time_t due = 0;
+    int i;
+
+    for (i = 0; i < n; i++) {
+        if (!runners[i].out && (!due || runners[i].due < due)) {
+            due = runners[i].due;
+        }
+    }
+    return due;
+}
+
+int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_header_t *targets,
+                    int rounds, apr_int64_t longest_wait_ms,
+                    int (*moves_on)(const void *baton, int status), const void *baton)
+{
+    int n = targets->nelts, round, i, tries = 0;
+    runner_t *runners = apr_pcalloc(air->r->pool, (apr_size_t)n * sizeof(*runners));
+    ai_attempt_t attempt = { 0 };
+
+    for (i = 0; i < n; i++) {
+        runners[i].target = APR_ARRAY_IDX(targets, i, const ai_target_t *);
+    }
+    for (round = 0;; round++) {
+        apr_int64_t backoff_ms =
+            route_retry_backoff(round + 1, longest_wait_ms, ap_random_pick(0, 0xffff));
+        apr_time_t now = apr_time_now(), due;
+
+        for (i = 0; i < n; i++) {
+            if (runners[i].out || runners[i].due > now) {
+                continue;
+            }
+            attempt.target = runners[i].target;
+            attempt.model = route_target_model(attempt.target, air->ask.model);
+            attempt.final = round == rounds && !any_left(runners, n, i + 1, now);
+            attempt.moves_on = moves_on;
+            attempt.baton = baton;
+            note_attempt(ai, air, &attempt, ++tries);
+            ai->exchange(air, &attempt);
+            if (attempt.outcome != AI_OUTCOME_FAILED) {
+                return DONE;
+            }
+            learn(&runners[i], &attempt, backoff_ms);
+        }
+        due = next_due(runners, n);
+        now = apr_time_now();
+        if (round == rounds || !due || due - now > apr_time_from_msec(longest_wait_ms)) {
+            return ai->give_up(air, &attempt);
+        }
+        if (due > now && !ai->wait(air, due - now)) {
+            return DONE;
+        }
+    }
+}

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sdk_test.mjs - does the official OpenAI SDK for Node see through the gateway what it sees from
+// OpenAI?  Every cell runs against two providers: aimock and ai-sim.  sdk_test.py holds the same
+// cells for Python; scenes.json says how each provider is brought to play them.
+//
+// Prints TAP.  test/clients/run sets the environment.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setTimeout as nap } from 'node:timers/promises';
+
+const require = createRequire(`${process.env.AI_CLIENTS_DIR}/node/`);
+const OpenAI = require('openai');
+const { zodResponseFormat } = require('openai/helpers/zod');
+const { z } = require('zod');
+
+const CELL_LIMIT_MS = 60_000;
+const CALLERS_KEY = 'sk-the-callers-own-key';
+const RED_PIXEL =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ' +
+  '/pLvAAAAAElFTkSuQmCC';
+const tool = (name, properties) => ({
+  type: 'function', function: { name, strict: true, parameters: {
+    type: 'object', properties, required: Object.keys(properties),
+    additionalProperties: false } } });
+const TOOLS = [
+  tool('get_weather', { city: { type: 'string' }, unit: { type: 'string' } }),
+  tool('get_time', { zone: { type: 'string' }, seconds: { type: 'boolean' } }),
+];
+const scenes = JSON.parse(readFileSync(new URL('scenes.json', import.meta.url), 'utf8'));
+
+// ------------------------------------------------------------------------------- providers
+
+let marks = 0;
+
+const connect = (path, more = {}) =>
+  new OpenAI({ apiKey: CALLERS_KEY, baseURL: `${process.env.AI_GATEWAY}${path}`, maxRetries: 0,
+               timeout: 30_000, ...more });
+
+class Provider {
+  constructor(name, url) {
+    this.name = name;
+    this.url = url;
+    this.client = connect(`/${name}/v1`);
+    this.direct = new OpenAI({ apiKey: CALLERS_KEY, baseURL: `${url}/v1`, maxRetries: 0 });
+  }
+
+  // One call: a scene with a mark that no other call has.
+  scene(name) {
+    const scene = scenes[this.name][name];
+    assert.ok(scene, `scenes.json has no ${this.name} ${name}`);
+    const mark = `mark-node-${++marks}-end`;
+    const text = `${scene.say} ${mark}`;
+    return { mark, text, model: scene.model, want: scene.want ?? scene.fixture.response,
+             messages: [{ role: 'user', content: text }],
+             options: { headers: this.script(scene, mark) } };
+  }
+}
+
+class Aimock extends Provider {
+  script() {
+    return {};
+  }
+
+  // What the provider saw of a call: {request_id, headers, body, ended}.
+  async truth(mark, until) {
+    const answer = await fetch(`${this.url}/_truth?mark=${mark}&until=${until}`);
+    assert.equal(answer.status, 200, `the provider knows of ${mark}`);
+    const seen = await answer.json();
+    return { ...seen, hasKey: JSON.stringify(seen.headers).includes(CALLERS_KEY) };
+  }
+}
+
+class Sim extends Provider {
+  script(scene, mark) {
+    return { 'X-Sim': `${scene.script};mark=${mark}` };
+  }
+
+  // The simulator lists calls that are over, and counts those under way.
+  async truth(mark, until) {
+    for (const start = Date.now(); Date.now() - start < 20_000; await nap(20)) {
+      const { active, last } = await (await fetch(`${this.url}/_sim/calls`)).json();
+      const call = last.find((line) => line.mark === mark);
+      if (call) {
+        return { request_id: call.id, ended: call.ended === 'complete' ? 'finished' : 'closed',
+                 hasKey: call.key_tail !== '' || call.header_names.includes('authorization') };
+      }
+      if (until === 'begun' && active > 0) {
+        return {};
+      }
+    }
+    return assert.fail(`the provider does not say that ${mark} has ${until}`);
+  }
+}
+
+// ------------------------------------------------------------------------------- checks
+
+const textOf = (chunks) => chunks.map((c) => c.choices[0]?.delta?.content ?? '').join('');
+
+async function collect(stream) {
+  const chunks = [];
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+  }
+  return chunks;
+}
+
+function checkText(text, want) {
+  if (want.content !== undefined) {
+    assert.equal(text, want.content);
+  } else {
+    assert.equal(text.split(/\s+/).filter(Boolean).length, want.words);
+  }
+}
+
+function checkUsage(usage, want) {
+  assert.ok(usage, 'there is usage');
+  for (const [name, count] of Object.entries(want.usage)) {
+    assert.equal(usage[name], count, name);
+  }
+  assert.ok(usage.prompt_tokens > 0);
+  assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
+}
+
+// What the provider got must join with what the client was told, and hold none of its secrets.
+async function checkSeen(provider, mark, requestId) {
+  const seen = await provider.truth(mark, 'ended');
+  assert.ok(requestId, 'the client has a request id');
+  assert.equal(seen.request_id, requestId, 'the provider was given the same request id');
+  assert.ok(!seen.hasKey, "the caller's key stays away from the provider");
+  assert.equal(seen.ended, 'finished');
+  return seen;
+}
+
+function checkToolCalls(calls, want) {
+  assert.equal(calls.length, want.toolCalls.length);
+  want.toolCalls.forEach((tool, i) => {
+    assert.equal(calls[i].type, 'function');
+    assert.equal(calls[i].function.name, tool.name);
+    assert.ok(calls[i].id, 'a tool call has an id');
+    if (tool.id) {
+      assert.equal(calls[i].id, tool.id);
+    }
+    const parsed = JSON.parse(calls[i].function.arguments);
+    if (tool.arguments) {
+      assert.equal(calls[i].function.arguments, tool.arguments);
+    } else {
+      assert.deepEqual(Object.keys(parsed).sort(), tool.members);
+    }
+  });
+}
+
+async function failure(promise, type, status) {
+  let error;
+  try {
+    await promise;
+  } catch (caught) {
+    error = caught;
+  }
+  assert.ok(error, 'the call fails');
+  assert.equal(error.constructor.name, type.name, error.message);
+  assert.ok(error instanceof type, error.message);
+  assert.equal(error.status, status);
+  assert.ok(error.requestID, 'an error has a request id');
+  return error;
+}
+
+// ------------------------------------------------------------------------------- cells
+
+const cells = {
+  async 'plain chat'(p) {
+    const { mark, model, messages, want, options } = p.scene('chat');
+    const answer = await p.client.chat.completions.create({ model, messages }, options);
+    const choice = answer.choices[0];
+    assert.equal(answer.object, 'chat.completion');
+    assert.equal(answer.model, model);
+    assert.equal(choice.message.role, 'assistant');
+    assert.equal(choice.finish_reason, 'stop');
+    checkText(choice.message.content, want);
+    checkUsage(answer.usage, want);
+    const seen = await checkSeen(p, mark, answer._request_id);
+    if (seen.body !== undefined) {
+      assert.deepEqual(JSON.parse(seen.body), { model, messages }, 'nothing was added');
+    }
+  },
+
+  async 'streamed chat, usage not asked for'(p) {
+    const { mark, model, messages, want, options } = p.scene('chat');
+    const { data, request_id } = await p.client.chat.completions
+      .create({ model, messages, stream: true }, options).withResponse();
+    const chunks = await collect(data);
+    assert.ok(chunks.length > 3, 'it came in pieces');
+    checkText(textOf(chunks), want);
+    assert.equal(chunks[0].choices[0].delta.role, 'assistant');
+    for (const chunk of chunks) {
+      assert.equal(chunk.choices.length, 1, 'no chunk without choices');
+      assert.ok(!chunk.usage, 'no usage');
+    }
+    assert.deepEqual(chunks.map((c) => c.choices[0].finish_reason).filter(Boolean), ['stop']);
+    const seen = await checkSeen(p, mark, request_id);
+    if (seen.body !== undefined) {
+      assert.equal(JSON.parse(seen.body).stream_options?.include_usage, true,
+                   'the gateway asks for usage itself');
+    }
+  },
+
+  async 'streamed chat, usage asked for'(p) {
+    const { mark, model, messages, want, options } = p.scene('chat');
+    const { data, request_id } = await p.client.chat.completions
+      .create({ model, messages, stream: true, stream_options: { include_usage: true } }, options)
+      .withResponse();
+    const chunks = await collect(data);
+    checkText(textOf(chunks), want);
+    assert.equal(chunks.filter((c) => c.choices.length === 0).length, 1);
+    assert.equal(chunks.filter((c) => c.usage).length, 1);
+    checkUsage(chunks.at(-1).usage, want);
+    await checkSeen(p, mark, request_id);
+  },
+
+  async 'parallel tools'(p) {
+    const { model, messages, want, options } = p.scene('tools');
+    const answer = await p.client.chat.completions.create({ model, messages, tools: TOOLS },
+                                                          options);
+    assert.equal(answer.choices[0].finish_reason, 'tool_calls');
+    checkToolCalls(answer.choices[0].message.tool_calls, want);
+  },
+
+  async 'parallel tools, streamed, then their results'(p) {
+    const { model, messages, want, options } = p.scene('tools');
+    const pieces = new Map();
+    const stream = p.client.chat.completions.stream({ model, messages, tools: TOOLS }, options);
+    stream.on('tool_calls.function.arguments.delta', ({ index }) => {
+      pieces.set(index, (pieces.get(index) ?? 0) + 1);
+    });
+    const { choices: [choice] } = await stream.finalChatCompletion();
+    assert.equal(choice.finish_reason, 'tool_calls');
+    checkToolCalls(choice.message.tool_calls, want);
+    want.toolCalls.forEach((_, i) => assert.ok(pieces.get(i) > 1, `tool ${i} came in pieces`));
+
+    const next = p.scene('tool_results');
+    const answer = await p.client.chat.completions.create({ model, tools: TOOLS, messages: [
+      ...next.messages, choice.message,
+      ...choice.message.tool_calls.map((call) => ({
+        role: 'tool', tool_call_id: call.id, content: 'it is what it is' })),
+    ] }, next.options);
+    assert.equal(answer.choices[0].finish_reason, 'stop');
+    checkText(answer.choices[0].message.content, next.want);
+  },
+
+  async 'vision: the picture arrives unchanged'(p) {
+    const { mark, text, model, want, options } = p.scene('vision');
+    const content = [{ type: 'text', text },
+                     { type: 'image_url', image_url: { url: RED_PIXEL, detail: 'low' } }];
+    const answer = await p.client.chat.completions.create(
+      { model, messages: [{ role: 'user', content }] }, options);
+    const body = want.echo ? JSON.parse(answer.choices[0].message.content).body
+                           : (await p.truth(mark, 'ended')).body;
+    const seen = typeof body === 'string' ? JSON.parse(body) : body;
+    assert.deepEqual(seen.messages[0].content, content);
+    if (!want.echo) {
+      checkText(answer.choices[0].message.content, want);
+    }
+  },
+
+  async 'structured output'(p) {
+    const { mark, model, messages, want, options } = p.scene('structured');
+    const event = z.object({ name: z.string(), day: z.number(), guests: z.array(z.string()) });
+    const answer = await p.client.chat.completions.parse(
+      { model, messages, response_format: zodResponseFormat(event, 'event') }, options);
+    const { parsed, content } = answer.choices[0].message;
+    assert.deepEqual(parsed, event.parse(JSON.parse(content)));
+    if (want.content !== undefined) {
+      assert.equal(content, want.content);
+    }
+    const seen = await checkSeen(p, mark, answer._request_id);
+    if (seen.body !== undefined) {
+      const format = JSON.parse(seen.body).response_format;
+      assert.equal(format.type, 'json_schema');
+      assert.equal(format.json_schema.strict, true);
+      assert.deepEqual(format.json_schema.schema.required, ['name', 'day', 'guests']);
+    }
+  },
+
+  async 'embeddings, as floats'(p) {
+    const { mark, text, model, want, options } = p.scene('embeddings');
+    const answer = await p.client.embeddings.create(
+      { model, input: [text, `${text} again`], encoding_format: 'float' }, options);
+    assert.equal(answer.data.length, 2);
+    assert.deepEqual(answer.data.map((item) => item.index), [0, 1]);
+    assert.ok(answer.data[0].embedding.length > 1);
+    assert.ok(answer.data[0].embedding.every((value) => typeof value === 'number'));
+    if (want.embedding) {
+      assert.deepEqual(answer.data[0].embedding, want.embedding);
+    }
+    assert.ok(answer.usage.total_tokens >= 0);
+    await checkSeen(p, mark, answer._request_id);
+  },
+
+  // The SDK asks for base64 unless told otherwise, and decodes whatever comes.
+  async "embeddings, as the SDK's default has it"(p) {
+    const { mark, text, model, options } = p.scene('embeddings');
+    const answer = await p.client.embeddings.create({ model, input: text }, options);
+    const direct = await p.direct.embeddings.create({ model, input: text }, options);
+    assert.deepEqual(answer.data, direct.data);
+    const seen = await p.truth(mark, 'ended');
+    if (seen.body !== undefined) {
+      assert.equal(JSON.parse(seen.body).encoding_format, 'base64');
+    }
+  },
+
+  async 'list of models'(p) {
+    const ids = [];
+    for await (const model of p.client.models.list()) {
+      assert.equal(model.object, 'model');
+      ids.push(model.id);
+    }
+    for (const id of new Set(Object.values(scenes[p.name]).map((scene) => scene.model))) {
+      assert.ok(ids.includes(id), `${id} among ${ids}`);
+      assert.equal((await p.client.models.retrieve(id)).id, id);
+    }
+  },
+
+  async 'the provider says 400: BadRequestError'(p) {
+    const { model, messages, want, options } = p.scene('bad');
+    const error = await failure(p.client.chat.completions.create({ model, messages }, options),
+                                OpenAI.BadRequestError, 400);
+    checkError(error, want);
+  },
+
+  async 'the provider says 429: RateLimitError, with its Retry-After'(p) {
+    const { model, messages, want, options } = p.scene('busy');
+    for (const stream of [false, true]) {
+      const error = await failure(
+        p.client.chat.completions.create({ model, messages, stream }, options),
+        OpenAI.RateLimitError, 429);
+      checkError(error, want);
+      assert.equal(error.headers.get('retry-after'), String(want.retryAfter));
+    }
+  },
+
+  async 'the provider says 500: InternalServerError'(p) {
+    const { model, messages, want, options } = p.scene('broken');
+    const error = await failure(p.client.chat.completions.create({ model, messages }, options),
+                                OpenAI.InternalServerError, 500);
+    checkError(error, want);
+  },
+
+  async 'abort in mid-stream: the provider is let go'(p) {
+    const { mark, model, messages, options } = p.scene('slow');
+    const { data: stream, request_id } = await p.client.chat.completions
+      .create({ model, messages, stream: true }, options).withResponse();
+    let pieces = 0;
+    for await (const chunk of stream) {
+      pieces += chunk.choices.length;
+      if (pieces === 3) {
+        stream.controller.abort();
+      }
+    }
+    const seen = await p.truth(mark, 'ended');
+    assert.equal(seen.ended, 'closed');
+    assert.equal(seen.request_id, request_id);
+  },
+
+  async 'abort before the answer begins: the provider is let go'(p) {
+    const { mark, model, messages, options } = p.scene('silent');
+    const controller = new AbortController();
+    const call = p.client.chat.completions.create({ model, messages, stream: true },
+                                                  { ...options, signal: controller.signal });
+    const outcome = call.then(() => assert.fail('nothing has come yet'), (error) => error);
+    await p.truth(mark, 'begun');
+    controller.abort();
+    assert.equal((await outcome).constructor.name, 'APIUserAbortError');
+    assert.equal((await p.truth(mark, 'ended')).ended, 'closed');
+  },
+
+  async 'twenty streams at once stay apart'(p) {
+    await Promise.all(Array.from({ length: 20 }, async () => {
+      const { mark, model, messages, want, options } = p.scene('chat');
+      const { data, request_id } = await p.client.chat.completions
+        .create({ model, messages, stream: true }, options).withResponse();
+      checkText(textOf(await collect(data)), want);
+      await checkSeen(p, mark, request_id);
+    }));
+  },
+
+  async 'responses, passed through'(p) {
+    const { mark, text, model, want, options } = p.scene('responses');
+    const answer = await p.client.responses.create({ model, input: text }, options);
+    assert.equal(answer.object, 'response');
+    assert.equal(answer.status, 'completed');
+    checkText(answer.output_text, want);
+    await checkSeen(p, mark, answer._request_id);
+  },
+
+  async 'responses, passed through, streamed'(p) {
+    const { mark, text, model, want, options } = p.scene('responses');
+    const { data, request_id } = await p.client.responses
+      .create({ model, input: text, stream: true }, options).withResponse();
+    const events = await collect(data);
+    assert.equal(events[0].type, 'response.created');
+    assert.equal(events.at(-1).type, 'response.completed');
+    const deltas = events.filter((event) => event.type === 'response.output_text.delta');
+    assert.ok(deltas.length > 1, 'it came in pieces');
+    checkText(deltas.map((event) => event.delta).join(''), want);
+    assert.ok(events.at(-1).response.usage, 'there is usage');
+    await checkSeen(p, mark, request_id);
+  },
+};
+
+function checkError(error, want) {
+  for (const name of ['type', 'code', 'param']) {
+    if (want.error[name] !== undefined) {
+      assert.equal(error[name], want.error[name], name);
+    }
+  }
+  assert.ok(want.error.message === undefined || error.message.includes(want.error.message),
+            error.message);
+}
+
+const aimockOnly = {
+  // A body that is not JSON, and one that is not text: bytes must come back as they went.
+  async 'a file, passed through both ways'(p) {
+    const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * 7 + (i >> 8)) % 256));
+    const file = await p.client.files.create(
+      { file: await OpenAI.toFile(bytes, 'bytes.bin'), purpose: 'user_data' });
+    assert.equal(file.bytes, bytes.length);
+    const content = await p.client.files.content(file.id);
+    assert.ok(bytes.equals(Buffer.from(await content.arrayBuffer())), 'the bytes are the same');
+    assert.equal((await p.client.files.delete(file.id)).deleted, true);
+  },
+};
+
+const gatewayCells = {
+  async 'no identity: AuthenticationError'() {
+    for (const stream of [false, true]) {
+      const error = await failure(
+        connect('/noauth/v1').chat.completions.create(
+          { model: 'gpt-known', stream, messages: [{ role: 'user', content: 'hello' }] }),
+        OpenAI.AuthenticationError, 401);
+      assert.equal(error.code, 'invalid_api_key');
+    }
+    await failure(connect('/noauth/v1').models.list(), OpenAI.AuthenticationError, 401);
+  },
+
+  async 'a model that no route knows: NotFoundError'() {
+    for (const stream of [false, true]) {
+      const error = await failure(
+        connect('/strict/v1').chat.completions.create(
+          { model: 'gpt-unknown', stream, messages: [{ role: 'user', content: 'hello' }] }),
+        OpenAI.NotFoundError, 404);
+      assert.equal(error.code, 'model_not_found');
+      assert.match(error.message, /gpt-unknown/);
+    }
+    await failure(connect('/strict/v1').models.retrieve('gpt-unknown'), OpenAI.NotFoundError, 404);
+  },
+
+  async 'the list of models is what the routes name'() {
+    const ids = [];
+    for await (const model of connect('/strict/v1').models.list()) {
+      ids.push(model.id);
+    }
+    assert.deepEqual(ids, ['gpt-known']);
+  },
+
+  async 'a request that is not right: BadRequestError'() {
+    const error = await failure(
+      connect('/sim/v1').chat.completions.create(
+        { model: 7, messages: [{ role: 'user', content: 'hello' }] }),
+      OpenAI.BadRequestError, 400);
+    assert.equal(error.param, 'model');
+  },
+};
+
+// ------------------------------------------------------------------------------- the run
+
+let count = 0;
+let failed = 0;
+
+async function run(title, cell, provider) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the cell did not end in time')), CELL_LIMIT_MS);
+  });
+  count += 1;
+  try {
+    await Promise.race([cell(provider), late]);
+    console.log(`ok - node ${title}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok - node ${title}`);
+    console.log(String(error.stack ?? error).replace(/^/gm, '#   '));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const aimock = new Aimock('aimock', process.env.AI_AIMOCK_URL);
+const sim = new Sim('sim', process.env.AI_SIM_URL);
+for (const [name, cell] of Object.entries({ ...cells, ...aimockOnly })) {
+  await run(`aimock: ${name}`, cell, aimock);
+}
+for (const [name, cell] of Object.entries(cells)) {
+  await run(`sim: ${name}`, cell, sim);
+}
+for (const [name, cell] of Object.entries(gatewayCells)) {
+  await run(`gateway: ${name}`, cell);
+}
+console.log(`1..${count}`);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,550 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# sdk_test.py - does the official OpenAI SDK for Python see through the gateway what it sees from
+# OpenAI?  The same cells as sdk_test.mjs, which see; only what the SDKs do differently differs.
+#
+# Prints TAP.  test/clients/run sets the environment.
+
+import asyncio
+import json
+import os
+import pathlib
+import re
+import signal
+import sys
+import time
+import traceback
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import openai
+import pydantic
+
+CELL_LIMIT_S = 60
+CALLERS_KEY = "sk-the-callers-own-key"
+RED_PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ"
+    "/pLvAAAAAElFTkSuQmCC"
+)
+
+
+def tool(name, **properties):
+    return {"type": "function", "function": {"name": name, "strict": True, "parameters": {
+        "type": "object", "properties": properties, "required": list(properties),
+        "additionalProperties": False}}}
+
+
+TOOLS = [
+    tool("get_weather", city={"type": "string"}, unit={"type": "string"}),
+    tool("get_time", zone={"type": "string"}, seconds={"type": "boolean"}),
+]
+SCENES = json.loads((pathlib.Path(__file__).parent / "scenes.json").read_text("utf-8"))
+
+
+class Event(pydantic.BaseModel):
+    name: str
+    day: int
+    guests: list[str]
+
+
+# ------------------------------------------------------------------------------- checks
+
+def check(good, what):
+    if not good:
+        raise AssertionError(what)
+
+
+def same(got, want, what):
+    check(got == want, f"{what}: got {got!r}, not {want!r}")
+
+
+# ------------------------------------------------------------------------------- providers
+
+def settings(base_url):
+    return {"api_key": CALLERS_KEY, "base_url": base_url, "max_retries": 0, "timeout": 30}
+
+
+def connect(path):
+    return openai.OpenAI(**settings(os.environ["AI_GATEWAY"] + path))
+
+
+class Scene:
+    """One call: a scene with a mark that no other call has."""
+
+    marks = 0
+
+    def __init__(self, provider, name):
+        scene = SCENES[provider.name][name]
+        Scene.marks += 1
+        self.mark = f"mark-python-{Scene.marks}-end"
+        self.text = f"{scene['say']} {self.mark}"
+        self.model = scene["model"]
+        self.want = scene["want"] if "want" in scene else scene["fixture"]["response"]
+        self.messages = [{"role": "user", "content": self.text}]
+        self.headers = provider.script(scene, self.mark)
+
+    @property
+    def chat(self):
+        return {"model": self.model, "messages": self.messages, "extra_headers": self.headers}
+
+
+class Provider:
+    def __init__(self, name, url):
+        self.name = name
+        self.url = url
+        self.base = os.environ["AI_GATEWAY"] + f"/{name}/v1"
+        self.client = connect(f"/{name}/v1")
+
+    def scene(self, name):
+        return Scene(self, name)
+
+    def get(self, path, **query):
+        url = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            what = error.read().decode()
+        raise AssertionError(f"{url}: {what}")
+
+
+class Aimock(Provider):
+    def script(self, _scene, _mark):
+        return {}
+
+    def truth(self, mark, until):
+        """What the provider saw of a call: request_id, headers, body, ended."""
+        seen = self.get("/_truth", mark=mark, until=until)
+        return {**seen, "has_key": CALLERS_KEY in json.dumps(seen["headers"])}
+
+
+class Sim(Provider):
+    def script(self, scene, mark):
+        return {"X-Sim": f"{scene['script']};mark={mark}"}
+
+    def truth(self, mark, until):
+        """The simulator lists calls that are over, and counts those under way."""
+        start = time.monotonic()
+        while time.monotonic() - start < 20:
+            state = self.get("/_sim/calls")
+            for call in state["last"]:
+                if call["mark"] == mark:
+                    return {"request_id": call["id"],
+                            "ended": "finished" if call["ended"] == "complete" else "closed",
+                            "has_key": call["key_tail"] or "authorization" in call["header_names"]}
+            if until == "begun" and state["active"]:
+                return {}
+            time.sleep(0.02)
+        raise AssertionError(f"the provider does not say that {mark} has {until}")
+
+
+def text_of(chunks):
+    return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+
+
+def check_text(text, want):
+    # aimock cuts a character of four bytes into two events, as two halves of a UTF-16 pair.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+    if "content" in want:
+        same(text, want["content"], "text")
+    else:
+        same(len(text.split()), want["words"], "words")
+
+
+def check_usage(usage, want):
+    check(usage, "there is usage")
+    for name, count in want["usage"].items():
+        same(getattr(usage, name), count, name)
+    check(usage.prompt_tokens > 0, "prompt_tokens")
+    same(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens, "total_tokens")
+
+
+def check_seen(provider, mark, request_id):
+    """What the provider got joins with what the client was told, and holds none of its secrets."""
+    seen = provider.truth(mark, "ended")
+    check(request_id, "the client has a request id")
+    same(seen["request_id"], request_id, "the request id that the provider was given")
+    check(not seen["has_key"], "the caller's key stays away from the provider")
+    same(seen["ended"], "finished", "how the call ended at the provider")
+    return seen
+
+
+def check_tool_calls(calls, want):
+    same(len(calls), len(want["toolCalls"]), "tool calls")
+    for call, tool in zip(calls, want["toolCalls"]):
+        same(call.type, "function", "type")
+        same(call.function.name, tool["name"], "name")
+        check(call.id, "a tool call has an id")
+        if "id" in tool:
+            same(call.id, tool["id"], "id")
+        parsed = json.loads(call.function.arguments)
+        if "arguments" in tool:
+            same(call.function.arguments, tool["arguments"], "arguments")
+        else:
+            same(sorted(parsed), tool["members"], "members of the arguments")
+
+
+def failure(call, kind, status):
+    error = None
+    try:
+        call()
+    except openai.OpenAIError as raised:
+        error = raised
+    check(error, "the call fails")
+    same(type(error).__name__, kind.__name__, f"class of {error}")
+    same(error.status_code, status, "status")
+    check(error.request_id, "an error has a request id")
+    return error
+
+
+def check_error(error, want):
+    for name in ("type", "code", "param"):
+        if name in want["error"]:
+            same(getattr(error, name), want["error"][name], name)
+    check(want["error"].get("message", "") in error.message, f"message: {error.message}")
+
+
+# ------------------------------------------------------------------------------- cells
+
+def plain_chat(p):
+    s = p.scene("chat")
+    answer = p.client.chat.completions.create(**s.chat)
+    choice = answer.choices[0]
+    same(answer.object, "chat.completion", "object")
+    same(answer.model, s.model, "model")
+    same(choice.message.role, "assistant", "role")
+    same(choice.finish_reason, "stop", "finish_reason")
+    check_text(choice.message.content, s.want)
+    check_usage(answer.usage, s.want)
+    seen = check_seen(p, s.mark, answer._request_id)
+    if "body" in seen:
+        same(json.loads(seen["body"]), {"model": s.model, "messages": s.messages}, "what was sent")
+
+
+def streamed_without_usage(p):
+    s = p.scene("chat")
+    stream = p.client.chat.completions.create(**s.chat, stream=True)
+    chunks = list(stream)
+    check(len(chunks) > 3, "it came in pieces")
+    check_text(text_of(chunks), s.want)
+    same(chunks[0].choices[0].delta.role, "assistant", "role")
+    for chunk in chunks:
+        same(len(chunk.choices), 1, "choices of a chunk")
+        check(not chunk.usage, "no usage")
+    reasons = [c.choices[0].finish_reason for c in chunks if c.choices[0].finish_reason]
+    same(reasons, ["stop"], "finish reasons")
+    seen = check_seen(p, s.mark, stream.response.headers.get("x-request-id"))
+    if "body" in seen:
+        same(json.loads(seen["body"]).get("stream_options"), {"include_usage": True},
+             "what the gateway asks for itself")
+
+
+def streamed_with_usage(p):
+    s = p.scene("chat")
+    stream = p.client.chat.completions.create(**s.chat, stream=True,
+                                              stream_options={"include_usage": True})
+    chunks = list(stream)
+    check_text(text_of(chunks), s.want)
+    same(sum(not c.choices for c in chunks), 1, "chunks without choices")
+    same(sum(bool(c.usage) for c in chunks), 1, "chunks with usage")
+    check_usage(chunks[-1].usage, s.want)
+    check_seen(p, s.mark, stream.response.headers.get("x-request-id"))
+
+
+def tools(p):
+    s = p.scene("tools")
+    answer = p.client.chat.completions.create(**s.chat, tools=TOOLS)
+    same(answer.choices[0].finish_reason, "tool_calls", "finish_reason")
+    check_tool_calls(answer.choices[0].message.tool_calls, s.want)
+
+
+def tools_streamed(p):
+    s = p.scene("tools")
+    pieces = {}
+    with p.client.chat.completions.stream(**s.chat, tools=TOOLS) as stream:
+        for event in stream:
+            if event.type == "tool_calls.function.arguments.delta":
+                pieces[event.index] = pieces.get(event.index, 0) + 1
+        choice = stream.get_final_completion().choices[0]
+    same(choice.finish_reason, "tool_calls", "finish_reason")
+    check_tool_calls(choice.message.tool_calls, s.want)
+    for i in range(len(s.want["toolCalls"])):
+        check(pieces.get(i, 0) > 1, f"tool {i} came in pieces")
+
+    n = p.scene("tool_results")
+    calls = [{"id": c.id, "type": c.type,
+              "function": {"name": c.function.name, "arguments": c.function.arguments}}
+             for c in choice.message.tool_calls]
+    n.messages += [{"role": "assistant", "content": None, "tool_calls": calls}]
+    n.messages += [{"role": "tool", "tool_call_id": c["id"], "content": "it is what it is"}
+                   for c in calls]
+    answer = p.client.chat.completions.create(**n.chat, tools=TOOLS)
+    same(answer.choices[0].finish_reason, "stop", "finish_reason")
+    check_text(answer.choices[0].message.content, n.want)
+
+
+def vision(p):
+    s = p.scene("vision")
+    content = [{"type": "text", "text": s.text},
+               {"type": "image_url", "image_url": {"url": RED_PIXEL, "detail": "low"}}]
+    s.messages = [{"role": "user", "content": content}]
+    answer = p.client.chat.completions.create(**s.chat)
+    said = answer.choices[0].message.content
+    body = json.loads(said)["body"] if s.want.get("echo") else p.truth(s.mark, "ended")["body"]
+    seen = json.loads(body) if isinstance(body, str) else body
+    same(seen["messages"][0]["content"], content, "content")
+    if not s.want.get("echo"):
+        check_text(said, s.want)
+
+
+def structured_output(p):
+    s = p.scene("structured")
+    answer = p.client.chat.completions.parse(**s.chat, response_format=Event)
+    message = answer.choices[0].message
+    same(message.parsed, Event.model_validate_json(message.content), "what was parsed")
+    if "content" in s.want:
+        same(message.content, s.want["content"], "content")
+    seen = check_seen(p, s.mark, answer._request_id)
+    if "body" in seen:
+        form = json.loads(seen["body"])["response_format"]
+        same(form["type"], "json_schema", "type")
+        same(form["json_schema"]["strict"], True, "strict")
+        same(form["json_schema"]["schema"]["required"], ["name", "day", "guests"], "required")
+
+
+def embeddings_float(p):
+    s = p.scene("embeddings")
+    answer = p.client.embeddings.create(model=s.model, input=[s.text, s.text + " again"],
+                                        encoding_format="float", extra_headers=s.headers)
+    same([item.index for item in answer.data], [0, 1], "index")
+    check(len(answer.data[0].embedding) > 1, "a vector")
+    check(all(isinstance(v, (int, float)) for v in answer.data[0].embedding), "of numbers")
+    if "embedding" in s.want:
+        same(answer.data[0].embedding, s.want["embedding"], "embedding")
+    check(answer.usage.total_tokens >= 0, "there is usage")
+    check_seen(p, s.mark, answer._request_id)
+
+
+def embeddings_default(p):
+    """The SDK asks for base64 unless told otherwise, and decodes what comes."""
+    s = p.scene("embeddings")
+    answer = p.client.embeddings.create(model=s.model, input=s.text, extra_headers=s.headers)
+    direct = openai.OpenAI(**settings(p.url + "/v1")).embeddings.create(
+        model=s.model, input=s.text, extra_headers=s.headers)
+    same(answer.data, direct.data, "data")
+    check(all(isinstance(v, float) for v in answer.data[0].embedding), "of numbers")
+    seen = p.truth(s.mark, "ended")
+    if "body" in seen:
+        same(json.loads(seen["body"])["encoding_format"], "base64", "encoding_format")
+
+
+def list_of_models(p):
+    models = list(p.client.models.list())
+    for model in models:
+        same(model.object, "model", "object")
+    ids = [model.id for model in models]
+    for name in {scene["model"] for scene in SCENES[p.name].values()}:
+        check(name in ids, f"{name} among {ids}")
+        same(p.client.models.retrieve(name).id, name, "id")
+
+
+def provider_400(p):
+    s = p.scene("bad")
+    check_error(failure(lambda: p.client.chat.completions.create(**s.chat),
+                        openai.BadRequestError, 400), s.want)
+
+
+def provider_429(p):
+    s = p.scene("busy")
+    for stream in (False, True):
+        error = failure(lambda: p.client.chat.completions.create(**s.chat, stream=stream),
+                        openai.RateLimitError, 429)
+        check_error(error, s.want)
+        same(error.response.headers.get("retry-after"), str(s.want["retryAfter"]), "retry-after")
+
+
+def provider_500(p):
+    s = p.scene("broken")
+    check_error(failure(lambda: p.client.chat.completions.create(**s.chat),
+                        openai.InternalServerError, 500), s.want)
+
+
+def abort_in_mid_stream(p):
+    s = p.scene("slow")
+    pieces = 0
+    with p.client.chat.completions.create(**s.chat, stream=True) as stream:
+        for chunk in stream:
+            pieces += len(chunk.choices)
+            if pieces == 3:
+                break
+    seen = p.truth(s.mark, "ended")
+    same(seen["ended"], "closed", "how the call ended at the provider")
+    same(seen["request_id"], stream.response.headers.get("x-request-id"), "request id")
+
+
+def abort_before_answer(p):
+    s = p.scene("silent")
+
+    async def go():
+        async with openai.AsyncOpenAI(**settings(p.base)) as client:
+            call = asyncio.create_task(client.chat.completions.create(**s.chat, stream=True))
+            begun = asyncio.to_thread(p.truth, s.mark, "begun")
+            done, _ = await asyncio.wait({call, asyncio.create_task(begun)},
+                                         return_when=asyncio.FIRST_COMPLETED)
+            check(call not in done, "nothing has come yet")
+            call.cancel()
+            try:
+                await call
+            except asyncio.CancelledError:
+                pass
+
+    asyncio.run(go())
+    same(p.truth(s.mark, "ended")["ended"], "closed", "how the call ended at the provider")
+
+
+def twenty_streams(p):
+    async def one(client):
+        s = p.scene("chat")
+        stream = await client.chat.completions.create(**s.chat, stream=True)
+        chunks = [chunk async for chunk in stream]
+        check_text(text_of(chunks), s.want)
+        await asyncio.to_thread(check_seen, p, s.mark, stream.response.headers.get("x-request-id"))
+
+    async def go():
+        async with openai.AsyncOpenAI(**settings(p.base)) as client:
+            await asyncio.gather(*[one(client) for _ in range(20)])
+
+    asyncio.run(go())
+
+
+def responses(p):
+    s = p.scene("responses")
+    answer = p.client.responses.create(model=s.model, input=s.text, extra_headers=s.headers)
+    same(answer.object, "response", "object")
+    same(answer.status, "completed", "status")
+    check_text(answer.output_text, s.want)
+    check_seen(p, s.mark, answer._request_id)
+
+
+def responses_streamed(p):
+    s = p.scene("responses")
+    stream = p.client.responses.create(model=s.model, input=s.text, extra_headers=s.headers,
+                                       stream=True)
+    events = list(stream)
+    same(events[0].type, "response.created", "first event")
+    same(events[-1].type, "response.completed", "last event")
+    deltas = [e.delta for e in events if e.type == "response.output_text.delta"]
+    check(len(deltas) > 1, "it came in pieces")
+    check_text("".join(deltas), s.want)
+    check(events[-1].response.usage, "there is usage")
+    check_seen(p, s.mark, stream.response.headers.get("x-request-id"))
+
+
+CELLS = {
+    "plain chat": plain_chat,
+    "streamed chat, usage not asked for": streamed_without_usage,
+    "streamed chat, usage asked for": streamed_with_usage,
+    "parallel tools": tools,
+    "parallel tools, streamed, then their results": tools_streamed,
+    "vision: the picture arrives unchanged": vision,
+    "structured output": structured_output,
+    "embeddings, as floats": embeddings_float,
+    "embeddings, as the SDK's default has it": embeddings_default,
+    "list of models": list_of_models,
+    "the provider says 400: BadRequestError": provider_400,
+    "the provider says 429: RateLimitError, with its Retry-After": provider_429,
+    "the provider says 500: InternalServerError": provider_500,
+    "abort in mid-stream: the provider is let go": abort_in_mid_stream,
+    "abort before the answer begins: the provider is let go": abort_before_answer,
+    "twenty streams at once stay apart": twenty_streams,
+    "responses, passed through": responses,
+    "responses, passed through, streamed": responses_streamed,
+}
+
+
+def file_both_ways(p):
+    """A body that is not JSON, and one that is not text: bytes must come back as they went."""
+    data = bytes((i * 7 + (i >> 8)) % 256 for i in range(70_000))
+    file = p.client.files.create(file=("bytes.bin", data), purpose="user_data")
+    same(file.bytes, len(data), "bytes")
+    check(p.client.files.content(file.id).content == data, "the bytes are the same")
+    check(p.client.files.delete(file.id).deleted, "deleted")
+
+
+AIMOCK_ONLY = {"a file, passed through both ways": file_both_ways}
+
+
+def no_identity(_):
+    client = connect("/noauth/v1")
+    for stream in (False, True):
+        error = failure(lambda: client.chat.completions.create(
+            model="gpt-known", stream=stream, messages=[{"role": "user", "content": "hello"}]),
+            openai.AuthenticationError, 401)
+        same(error.code, "invalid_api_key", "code")
+    failure(lambda: list(client.models.list()), openai.AuthenticationError, 401)
+
+
+def unknown_model(_):
+    client = connect("/strict/v1")
+    for stream in (False, True):
+        error = failure(lambda: client.chat.completions.create(
+            model="gpt-unknown", stream=stream, messages=[{"role": "user", "content": "hello"}]),
+            openai.NotFoundError, 404)
+        same(error.code, "model_not_found", "code")
+        check("gpt-unknown" in error.message, error.message)
+    failure(lambda: client.models.retrieve("gpt-unknown"), openai.NotFoundError, 404)
+
+
+def models_of_routes(_):
+    same([model.id for model in connect("/strict/v1").models.list()], ["gpt-known"], "models")
+
+
+def bad_request(_):
+    error = failure(lambda: connect("/sim/v1").chat.completions.create(
+        model=7, messages=[{"role": "user", "content": "hello"}]), openai.BadRequestError, 400)
+    same(error.param, "model", "param")
+
+
+GATEWAY_CELLS = {
+    "no identity: AuthenticationError": no_identity,
+    "a model that no route knows: NotFoundError": unknown_model,
+    "the list of models is what the routes name": models_of_routes,
+    "a request that is not right: BadRequestError": bad_request,
+}
+
+
+# ------------------------------------------------------------------------------- the run
+
+def too_late(_signal, _frame):
+    raise TimeoutError("the cell did not end in time")
+
+
+def run(title, cell, provider=None):
+    signal.alarm(CELL_LIMIT_S)
+    try:
+        cell(provider)
+    except Exception:
+        print(f"not ok - python {title}")
+        print(re.sub("^", "#   ", traceback.format_exc().rstrip(), flags=re.M), flush=True)
+        return False
+    finally:
+        signal.alarm(0)
+    print(f"ok - python {title}", flush=True)
+    return True
+
+
+def main():
+    signal.signal(signal.SIGALRM, too_late)
+    aimock = Aimock("aimock", os.environ["AI_AIMOCK_URL"])
+    sim = Sim("sim", os.environ["AI_SIM_URL"])
+    results = [run(f"aimock: {name}", cell, aimock)
+               for name, cell in {**CELLS, **AIMOCK_ONLY}.items()]
+    results += [run(f"sim: {name}", cell, sim) for name, cell in CELLS.items()]
+    results += [run(f"gateway: {name}", cell) for name, cell in GATEWAY_CELLS.items()]
+    print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
