@@ -93,8 +93,8 @@ def print_machine(lab):
     print("# machine: %d x %s, %.1f GiB, Linux %s, load %.2f" % (
         os.cpu_count(), cpu_name(), pages / 2**30, platform.release(), os.getloadavg()[0]))
     print("# httpd: " + first_line(lab.httpd, "-v"))
-    print("# nginx: " + first_line("nginx", "-v"))
-    print("# haproxy: " + first_line("haproxy", "-v"))
+    for name, option in (("nginx", "-v"), ("haproxy", "-v"), ("valgrind", "--version")):
+        print("# %s: %s" % (name, first_line(lab.rival(name) or name, option)))
     print("# build: " + lab.build, flush=True)
 
 

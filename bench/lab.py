@@ -5,7 +5,8 @@ A Lab has a build of this project, a private folder, and the processes it starte
 listens on 127.0.0.1 and is ended when the lab closes, whatever happened.  Settings of servers are
 templates (bench/conf, test/faults/conf): names between @ are replaced.
 
-Environment: AI_BUILD is the build folder (else build/out in the source tree).
+Environment: AI_BUILD is the build folder, else build/out in the source tree.  One that is
+configured already is only brought up to date; else build/setup makes it.
 """
 
 import ctypes
@@ -22,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import rivals
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -144,6 +147,7 @@ class Lab:
         self.servers = []
         self.loads = []
         self.load_number = 0
+        self.rivals = {}
         self.build = os.environ.get("AI_BUILD") or os.path.join(TOP, "build", "out")
         self.build = os.path.abspath(self.build)
         self.folder = None
@@ -180,18 +184,10 @@ class Lab:
 
     def make(self):
         """Builds what is measured, through the project's own build, and finds its parts."""
-        setup = os.path.join(TOP, "build", "setup")
-        if not os.environ.get("AI_BUILD") and os.access(setup, os.X_OK):
-            self.shell(setup)
-        elif not os.path.exists(os.path.join(self.build, "Makefile")):
-            if not os.path.exists(os.path.join(TOP, "configure")):
-                self.shell(os.path.join(TOP, "autogen.sh"))
-            os.makedirs(self.build, exist_ok=True)
-            self.shell(os.path.join(TOP, "configure"))
-        # "test" has the simulator, "bench" the load generator; neither is part of "make install".
-        self.shell("make", "-s", "-j%d" % os.cpu_count())
-        for folder, program in (("test", "ai-sim"), ("bench", "ai-load")):
-            self.shell("make", "-s", "-C", folder, program)
+        if os.environ.get("AI_BUILD") and os.path.exists(os.path.join(self.build, "Makefile")):
+            self.shell("make", "-s", "-j%d" % os.cpu_count())
+        else:
+            self.shell(os.path.join(TOP, "build", "setup"))
         self.sim_program = self.part("ai-sim")
         self.load_program = self.part("ai-load")
         self.modules = {name: self.part(name) for name in ("mod_ai.so", "mod_ai_route.so")}
@@ -222,6 +218,12 @@ class Lab:
         # libtool puts a wrapper script beside .libs/NAME; the program itself is wanted.
         found.sort(key=lambda path: ("/.libs/" in path, os.path.getmtime(path)))
         return found[-1]
+
+    def rival(self, name):
+        """The program of that name, which is not ours; None when this machine cannot have it."""
+        if name not in self.rivals:
+            self.rivals[name] = rivals.find(name, self.build)
+        return self.rivals[name]
 
     def make_variable(self, name):
         with open(os.path.join(self.build, "Makefile"), encoding="utf-8") as file:

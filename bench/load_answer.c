@@ -67,11 +67,11 @@ static void end_event(load_answer_t *answer)
     }
     else {
         answer->events++;
-        if (!carries_id(answer)) {
-            answer->wrong++;
-        }
         if (memmem(answer->text.at, answer->text.used, "\"error\":", 8) != NULL) {
             answer->saw_error = true;
+        }
+        else if (!carries_id(answer)) {
+            answer->wrong++;
         }
     }
     answer->has_data = false;

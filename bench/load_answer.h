@@ -43,7 +43,7 @@ typedef struct load_answer_t {
     uint64_t left;     /* bytes of the body or of the chunk still to come */
     uint64_t body_bytes;
     uint32_t events;   /* data events so far, [DONE] not counted */
-    uint32_t wrong;    /* of them without the id */
+    uint32_t wrong;    /* of them without the id; error events need none */
     load_bytes_t line;  /* head, or the event-stream line that is not complete */
     load_bytes_t frame; /* line of the chunked framing that is not complete */
     load_bytes_t text;  /* data of the event being read, or the plain body */

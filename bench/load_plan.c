@@ -37,12 +37,12 @@ static const char usage_text[] =
     "  --retry-stale      ask once more when a kept-alive connection dies before any answer byte\n"
     "  --abort A:B        close the connection A to B milliseconds after sending, at random\n"
     "  --announce         print \"open N\" once all connections hold an open answer\n"
-    "  --log FILE         a line per request: id, end, status, events, end time and duration in us\n"
+    "  --log FILE         a line per request: id, end, status, events, end time, duration in us\n"
     "  --json             one JSON object instead of lines\n";
 
 enum {
-    CONNECTIONS = 1, PROCESSES, REQUESTS, EACH, SECONDS, RATE, RAMP, TIMEOUT, BODY, BODY_FILE, HEADER,
-    PREFIX, CHECK_ID, STREAM, EVENTS, STATUS, CLOSE, RETRY_STALE, ABORT, ANNOUNCE, LOG, JSON
+    CONNECTIONS = 1, PROCESSES, REQUESTS, EACH, SECONDS, RATE, RAMP, TIMEOUT, BODY, BODY_FILE,
+    HEADER, PREFIX, CHECK_ID, STREAM, EVENTS, STATUS, CLOSE, RETRY_STALE, ABORT, ANNOUNCE, LOG, JSON
 };
 
 static const struct option options[] = {

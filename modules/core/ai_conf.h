@@ -13,6 +13,8 @@
 #ifndef AI_CONF_H
 #define AI_CONF_H
 
+#include <stddef.h>
+
 #include <httpd.h>
 #include <http_config.h>
 
@@ -36,17 +38,17 @@ typedef struct ai_field_t {
 } ai_field_t;
 
 #define AI_FIELD_FLAG(type, member, dflt) \
-    { AI_FIELD_KIND_FLAG, APR_OFFSETOF(type, member), dflt, 0, 1, NULL, 0 }
+    { AI_FIELD_KIND_FLAG, offsetof(type, member), dflt, 0, 1, NULL, 0 }
 #define AI_FIELD_NUMBER(type, member, dflt, min, max) \
-    { AI_FIELD_KIND_NUMBER, APR_OFFSETOF(type, member), dflt, min, max, NULL, 0 }
+    { AI_FIELD_KIND_NUMBER, offsetof(type, member), dflt, min, max, NULL, 0 }
 #define AI_FIELD_TIME(type, member, dflt, min_ms, max_ms) \
-    { AI_FIELD_KIND_TIME, APR_OFFSETOF(type, member), dflt, min_ms, max_ms, NULL, 0 }
+    { AI_FIELD_KIND_TIME, offsetof(type, member), dflt, min_ms, max_ms, NULL, 0 }
 #define AI_FIELD_SIZE(type, member, dflt, min, max) \
-    { AI_FIELD_KIND_SIZE, APR_OFFSETOF(type, member), dflt, min, max, NULL, 0 }
+    { AI_FIELD_KIND_SIZE, offsetof(type, member), dflt, min, max, NULL, 0 }
 #define AI_FIELD_WORD(type, member, dflt, list) \
-    { AI_FIELD_KIND_WORD, APR_OFFSETOF(type, member), dflt, 0, 0, list, 0 }
+    { AI_FIELD_KIND_WORD, offsetof(type, member), dflt, 0, 0, list, 0 }
 #define AI_FIELD_TEXT(type, member, dflt) \
-    { AI_FIELD_KIND_TEXT, APR_OFFSETOF(type, member), dflt, 0, 0, NULL, 0 }
+    { AI_FIELD_KIND_TEXT, offsetof(type, member), dflt, 0, 0, NULL, 0 }
 
 #define AI_MINUTES_MS(n) (APR_INT64_C(60000) * (n))
 #define AI_HOURS_MS(n) (APR_INT64_C(3600000) * (n))

@@ -12,18 +12,19 @@
 
 #include "ai_private.h"
 
+/* The methods go into r->allowed, since httpd writes the header Allow of a 405 from there. */
 static int check_method(ai_request_t *air)
 {
     request_rec *r = air->r;
-    const char *allowed = NULL;
+    const char *only = NULL;
 
     switch (air->endpoint) {
     case AI_ENDPOINT_CHAT:
     case AI_ENDPOINT_EMBEDDINGS:
-        allowed = r->method_number == M_POST ? NULL : "POST";
+        only = r->method_number == M_POST ? NULL : "POST";
         break;
     case AI_ENDPOINT_MODELS:
-        allowed = r->method_number == M_GET ? NULL : "GET";
+        only = r->method_number == M_GET ? NULL : "GET";
         break;
     case AI_ENDPOINT_MODEL: /* DELETE of a fine-tuned model is the provider's business */
         if (r->method_number != M_GET) {
@@ -32,17 +33,19 @@ static int check_method(ai_request_t *air)
         }
         break;
     case AI_ENDPOINT_OTHER:
-        allowed = r->method_number == M_TRACE || r->method_number == M_CONNECT
-                      ? "GET, HEAD, POST, PUT, PATCH, DELETE"
-                      : NULL;
+        if (r->method_number == M_TRACE || r->method_number == M_CONNECT) {
+            ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_POST, M_PUT, M_PATCH, M_DELETE, -1);
+            return ai_refuse_with(air, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", NULL,
+                                  "This method is not passed on.");
+        }
         break;
     }
-    if (!allowed) {
+    if (!only) {
         return OK;
     }
-    apr_table_setn(r->err_headers_out, "Allow", allowed);
+    ap_allow_methods(r, REPLACE_ALLOW, only, NULL);
     return ai_refuse_with(air, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", NULL,
-                          apr_psprintf(r->pool, "This path takes %s only.", allowed));
+                          apr_psprintf(r->pool, "This path takes %s only.", only));
 }
 
 static int is_json(const request_rec *r)
@@ -74,6 +77,9 @@ static int check_json(ai_request_t *air)
                               apr_psprintf(r->pool, "The request body is not valid JSON: %s at "
                                            "byte %" APR_SIZE_T_FMT ".", wrong.reason,
                                            wrong.offset));
+    }
+    if (ai_json_type(doc->root) != AI_JSON_OBJECT && air->endpoint == AI_ENDPOINT_OTHER) {
+        return OK; /* some paths take a list; there is nothing for us to read in it */
     }
     if (ai_json_type(doc->root) != AI_JSON_OBJECT) {
         return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_json", NULL,
@@ -110,7 +116,7 @@ int ai_decode(ai_request_t *air)
     }
     if (status == OK && (known || (air->priv->body_len && is_json(air->r)))) {
         status = check_json(air);
-        if (status == OK) {
+        if (status == OK && air->doc) {
             status = read_ask(air);
         }
     }

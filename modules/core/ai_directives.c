@@ -103,5 +103,5 @@ const command_rec ai_core_cmds[] = {
                   "abort or serve: what to do for a client that closed its sending side"),
     AP_INIT_TAKE2("AINote", set_note, NULL, RSRC_CONF | ACCESS_CONF,
                   "name of a note, and the expression that gives its value"),
-    { NULL }
+    { 0 }
 };

@@ -213,9 +213,9 @@ static void conclude(ai_exchange_t *x, int rc)
 {
     ai_attempt_t *attempt = x->attempt;
 
-    if ((x->gate == GATE_OPEN || x->gate == GATE_SHUT) && !x->ended && !x->client_gone
-        && !x->air->r->connection->aborted) {
-        ai_gate_cut(x);
+    if ((x->gate == GATE_OPEN || (x->gate == GATE_PENDING && x->judged)) && !x->ended
+        && (rc == OK || rc == DONE) && !ai_watch_gone(x)) {
+        ai_gate_end(x);
     }
     if (x->began) {
         x->air->priv->upstream_time += apr_time_now() - x->began;
@@ -339,7 +339,7 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
         error->status = x->kept_status;
         error->message = apr_psprintf(p, "The provider answered with HTTP %d.", x->kept_status);
         if (x->kept_len) {
-            last->target->dialect->read_error(p, (ai_slice_t){ x->kept, x->kept_len }, error);
+            x->kept_dialect->read_error(p, (ai_slice_t){ x->kept, x->kept_len }, error);
         }
         /* An error event carries no status line; some say it in the code. */
         i = error->code && strlen(error->code) == 3 ? (int)apr_atoi64(error->code) : 0;
@@ -376,7 +376,7 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
     air->finish = AI_FINISH_ERROR;
     ai_note_set(air, AI_NOTE_DENY, error->code);
     if (x->head_sent) {
-        ai_gate_end_stream(x, error);
+        ai_flow_end_stream(x, error);
         x->gate = GATE_IDLE;
         r->status = HTTP_OK; /* as it was sent */
         return DONE;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ai_exchange.h - one attempt at one target: the state that its four files share.
+ * ai_exchange.h - one attempt at one target: the state that its five files share.
  *
  *   ai_exchange.c  begins, runs mod_proxy, ends, tells how it went
  *   ai_upstream.c  what goes up: body, headers, key
- *   ai_gate.c      what comes down: hold, let through, keep out, read along
+ *   ai_gate.c      is this the answer? hold, open, keep out
+ *   ai_flow.c      what of it passes, and is read on the way
  *   ai_watch.c     waiting: deadlines, the caller who leaves, heartbeats
  */
 #ifndef AI_EXCHANGE_H
@@ -59,7 +60,7 @@ struct ai_exchange_t {
     apr_size_t kept_len;
     apr_size_t kept_size;
     int kept_status;
-    const char *kept_type;
+    const ai_dialect_t *kept_dialect;
     apr_table_t *kept_headers;
     int kept_whole;            /* 0 when it was longer than we keep */
 
@@ -85,13 +86,26 @@ apr_status_t ai_upstream_begin(ai_exchange_t *x);
 
 /* ai_gate.c */
 void ai_gate_register(apr_pool_t *p);
+/* A new attempt: nothing is known of its answer. */
 void ai_gate_begin(ai_exchange_t *x);
+/* mod_proxy has returned without an end, as it does for a body that ends with its connection: has
+ * the gate see one. */
+void ai_gate_end(ai_exchange_t *x);
 /* Sends the head of an event stream before any target has given one. */
 void ai_gate_open_stream(ai_exchange_t *x);
+/* This answer is the caller's; what was held goes first. */
+void ai_gate_open(ai_exchange_t *x);
+/* This attempt failed: reason is ai_attempt_t's word, status what it comes to. _saying: the target
+ * said why, and what ai_gate_keep() is given of it may be the last word. */
+void ai_gate_fail(ai_exchange_t *x, const char *reason, int status);
+void ai_gate_fail_saying(ai_exchange_t *x, const char *reason, int status);
+void ai_gate_keep(ai_exchange_t *x, const char *bytes, apr_size_t n);
+
+/* ai_flow.c: each takes the brigade over and returns what the filter returns. */
+apr_status_t ai_flow_stream(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end, int broke);
+apr_status_t ai_flow_body(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end);
 /* Writes an error event and the end. The stream must have begun. */
-apr_status_t ai_gate_end_stream(ai_exchange_t *x, const ai_error_t *error);
-/* The gate is open and mod_proxy has returned without an end: makes one that says so. */
-void ai_gate_cut(ai_exchange_t *x);
+apr_status_t ai_flow_end_stream(ai_exchange_t *x, const ai_error_t *error);
 
 /* ai_watch.c */
 void ai_watch_register(apr_pool_t *p);

@@ -69,7 +69,8 @@ apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
 /* Adds a rule "AINote name expr". Returns NULL or what is wrong. */
 const char *ai_notes_add_rule(cmd_parms *cmd, ai_core_conf_t *conf, const char *name,
                               const char *expr);
-/* Evaluates the rules of the location and sets their notes. OK or an HTTP status. */
+/* Evaluates the rules of the location and sets their notes: before anybody is identified, and
+ * again once the model is known. OK or an HTTP status. */
 int ai_notes_apply(ai_request_t *air);
 const char *ai_note_get(const ai_request_t *air, ai_note_e note);
 void ai_note_set(ai_request_t *air, ai_note_e note, const char *value);

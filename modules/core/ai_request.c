@@ -146,7 +146,11 @@ int ai_request_claim(request_rec *r)
 int ai_request_identify(ai_request_t *air)
 {
     request_rec *r = air->r;
+    int status = ai_notes_apply(air); /* a site may say by AINote who it is */
 
+    if (status != OK) {
+        return status;
+    }
     if (r->user || ai_note_get(air, AI_NOTE_KEY_ID) || ai_core_number(r, AI_ANONYMOUS)) {
         return OK;
     }

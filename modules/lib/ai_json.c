@@ -87,20 +87,25 @@ static int need_keys(check_t *c, apr_size_t n)
     return 1;
 }
 
-static int compare_keys(const check_t *c, const seen_t *a, const seen_t *b)
+static int compare_bytes(const check_t *c, const seen_t *a, const seen_t *b)
 {
     ai_json_cursor_t left = ai_json_cursor(c->start + a->at, c->end);
     ai_json_cursor_t right = ai_json_cursor(c->start + b->at, c->end);
     int x, y;
 
-    if (a->hash != b->hash) {
-        return a->hash < b->hash ? -1 : 1;
-    }
     do {
         x = ai_json_next_byte(&left);
         y = ai_json_next_byte(&right);
     } while (x == y && x >= 0);
     return x - y;
+}
+
+static inline int compare_keys(const check_t *c, const seen_t *a, const seen_t *b)
+{
+    if (a->hash != b->hash) {
+        return a->hash < b->hash ? -1 : 1;
+    }
+    return compare_bytes(c, a, b);
 }
 
 /*

@@ -110,7 +110,10 @@ const char *ai_json_scan_string(const char *at, const char *end, int *escaped, c
     apr_size_t n;
 
     for (;;) {
-        at = *wrong = ai_json_skip_plain(at, end, AI_JSON_TOPS);
+        if (at == end || (unsigned char)*at < 0x80) { /* text in other letters goes straight on */
+            at = ai_json_skip_plain(at, end, AI_JSON_TOPS);
+        }
+        *wrong = at;
         if (at == end) {
             *reason = "the text ends early";
             return NULL;

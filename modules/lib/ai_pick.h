@@ -23,7 +23,7 @@ typedef enum ai_pick_state_e {
     AI_PICK_BEFORE, /* only white space so far */
     AI_PICK_INSIDE, /* in the object */
     AI_PICK_DONE,   /* the object is closed; only white space may follow */
-    AI_PICK_BROKEN  /* the first byte is no '{', or brackets do not match, or bytes follow the end */
+    AI_PICK_BROKEN  /* no '{' at first, brackets that do not match, or bytes behind the end */
 } ai_pick_state_e;
 
 /*

@@ -185,6 +185,7 @@ static const char *find_end(ai_sse_t *sse, const char *at, const char *end, cons
         sse->after_cr = 0;
     }
     for (; at < end; at = eol + 1) {
+        sse->after_cr = 0;
         eol = next_eol(at, end, cr);
         if (eol > at) {
             sse->line_empty = 0;

@@ -182,5 +182,5 @@ const command_rec route_cmds[] = {
     AP_INIT_TAKE1("AITargetTotalTimeout", route_setting_field,
                   &route_setting_fields[ROUTE_TOTAL_TIMEOUT], RSRC_CONF,
                   "longest time for one attempt, or Off"),
-    { NULL }
+    { 0 }
 };

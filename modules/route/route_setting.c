@@ -69,8 +69,20 @@ static int is_plain_path(const char *path)
 
 static const char *bad_url(cmd_parms *cmd, const char *url, const char *why)
 {
-    return apr_psprintf(cmd->pool, "AITargetURL: '%s' %s; allowed is http://host[:port][/path], "
-                        "https://host[:port][/path] or balancer://name[/path]", url, why);
+    /* A URL with a user may hold a password: that is not shown. */
+    return apr_psprintf(cmd->pool, "AITargetURL: %s%s%s %s; allowed is http://host[:port][/path], "
+                        "https://host[:port][/path] or balancer://name[/path]",
+                        strchr(url, '@') ? "" : "'", strchr(url, '@') ? "the URL" : url,
+                        strchr(url, '@') ? "" : "'", why);
+}
+
+/* apr_uri_parse() lets a port that is too large wrap around. */
+static int is_port(const char *text)
+{
+    apr_size_t n = strlen(text);
+
+    return n >= 1 && n <= 5 && strspn(text, "0123456789") == n && apr_atoi64(text) >= 1
+           && apr_atoi64(text) <= 65535;
 }
 
 const char *route_setting_url(cmd_parms *cmd, void *target_in, const char *url)
@@ -100,8 +112,12 @@ const char *route_setting_url(cmd_parms *cmd, void *target_in, const char *url)
     if (uri.query || uri.fragment || uri.user || uri.password) {
         return bad_url(cmd, url, "holds a user, a query or a fragment");
     }
-    if (uri.port_str && (uri.port == 0 || strcmp(uri.scheme, "balancer") == 0)) {
+    if (uri.port_str && (!is_port(uri.port_str) || strcmp(uri.scheme, "balancer") == 0)) {
         return bad_url(cmd, url, "has a port that is out of place");
+    }
+    if (strpbrk(uri.hostname, ":[]*?")) {
+        return bad_url(cmd, url, "has a literal IPv6 address or a wildcard, where mod_proxy's "
+                                 "<Proxy> needs a host's name");
     }
     base = apr_pstrdup(cmd->pool, uri.path ? uri.path : "");
     for (n = strlen(base); n && base[n - 1] == '/'; n--) {
@@ -211,8 +227,8 @@ const char *route_setting_key_env(cmd_parms *cmd, void *target, const char *name
         return wrong;
     }
     if (!value) {
-        return apr_psprintf(cmd->pool, "AITargetKeyEnv: there is no environment variable '%s'",
-                            name);
+        /* The name is not shown: the key itself in its place is a common slip. */
+        return "AITargetKeyEnv: there is no environment variable of that name";
     }
     return take_key(cmd, target, apr_pstrdup(cmd->pool, value));
 }

@@ -144,8 +144,7 @@ static const char *complete(cmd_parms *cmd, ai_target_t *target)
                             target->name);
     }
     dflt = strcmp(target->scheme, "https") == 0 ? 443 : 80;
-    host = strchr(target->hostname, ':') ? apr_pstrcat(cmd->pool, "[", target->hostname, "]", NULL)
-                                         : target->hostname;
+    host = target->hostname;
     if (target->port && target->port != dflt) {
         host = apr_psprintf(cmd->pool, "%s:%d", host, target->port);
     }

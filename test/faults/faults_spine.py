@@ -18,7 +18,7 @@ import os
 import signal
 
 from figures import Figure, attempt
-from lab import TOP, children_of, memory_kb, wait_for
+from lab import TOP, Trouble, children_of, memory_kb, wait_for
 
 GROUP = "spine"
 FIGURES = [
@@ -105,11 +105,18 @@ def growth_mb(start, end):
     return sum(end[pid] - start[pid] for pid in start if pid in end) / 1024
 
 
-def join_truth(lab, sim, names):
-    """(ids without a complete 200 in the truth log, calls with 200 beyond one per id)."""
-    calls = [call["asked"] for call in lab.truth(sim)
-             if call["status"] == 200 and call["ended"] == "complete"]
-    return len(names - set(calls)), len(calls) - len(set(calls))
+def join_truth(lab, sim, names, say):
+    """How many of the ids have no complete 200 in the truth log."""
+    calls = lab.truth(sim)
+    good = [call["asked"] for call in calls
+            if call["status"] == 200 and call["ended"] == "complete"]
+    busy = sum(call["status"] == 503 for call in calls)
+    say.note("truth log: %d answers with 200, %d of them to an id that had one already (asked "
+             "again), %d with 503" % (len(good), len(good) - len(set(good)), busy))
+    if busy < len(names):
+        # Then the route was not what this measurement says it is.
+        raise Trouble("the busy target was asked for %d of %d requests" % (busy, len(names)))
+    return len(names - set(good))
 
 
 def asked_ids(lab, parts):
@@ -140,10 +147,8 @@ def measure_fallback(lab, quick, say):
     parts = ["warm", "wave", "rest", "warm2", "wave2", "rest2"]
 
     report(say, tally, total)
-    missing, extra = join_truth(lab, sim, asked_ids(lab, parts))
+    missing = join_truth(lab, sim, asked_ids(lab, parts), say)
     say.figure("fallback_unjoined", missing + total - tally["requests"])
-    say.note("truth log: %d calls with status 200 beyond one for each id (requests sent again)"
-             % extra)
     say.figure("fallback_memory_growth_mb", max(growth))
     say.note("memory of %d processes: %+.1f MB in %d requests before the restart, %+.1f MB in %d "
              "after it" % (len(start), growth[0], rest, growth[1], rest))

@@ -198,7 +198,7 @@ void answer_header_name(text_t name, buf_t *out);
  * object. */
 void answer_echo(const call_t *call, buf_t *out);
 
-/* ------------------------- sim_chat.c, sim_responses.c, sim_plain.c: the wire text, per endpoint */
+/* ------------------- sim_chat.c, sim_responses.c, sim_plain.c: the wire text, per endpoint */
 
 typedef struct {
     buf_t data;
@@ -276,10 +276,6 @@ struct call {
 };
 
 call_t *call_begin(conn_t *conn);
-/* The request has arrived in full. */
-void call_ready(call_t *call);
-/* The request was not HTTP. */
-void call_refuse(call_t *call, const char *why);
 /* Goes on as far as it can now. */
 void call_run(call_t *call);
 /* Writes the truth line, wakes waiters, frees the call.  The connection is the caller's. */
@@ -288,6 +284,13 @@ void call_end(call_t *call, const char *ended);
 void call_plain(call_t *call, int status, const char *content_type);
 call_t *call_active(void);
 long call_active_count(void);
+
+/* ------------------------------------------------------ sim_request.c: reading what is asked */
+
+/* The request has arrived in full. */
+void request_ready(call_t *call);
+/* The request was not HTTP. */
+void request_refuse(call_t *call, const char *why);
 
 /* ----------------------------------------------------- sim_truth.c, sim_control.c: the record */
 
@@ -305,6 +308,7 @@ void control_answer(call_t *call);
 /* A call has begun or ended: answers the waiters that this satisfies. */
 void control_wake(text_t id);
 void control_timeout(call_t *call);
+/* A waiter goes, answered or not. */
 void control_forget(call_t *call);
 
 #endif

@@ -44,12 +44,14 @@ static long piece_count(const buf_t *text)
 static size_t piece_start(const buf_t *text, long i)
 {
     size_t at = (size_t)i * piece_bytes(text);
+    int back = 0;                /* a character has at most three more bytes */
 
-    if (at >= text->len) {
-        return text->len;
+    if (at == 0 || at >= text->len) {
+        return at ? text->len : 0;
     }
-    while (at > 0 && ((unsigned char)text->p[at] & 0xc0) == 0x80) {
+    while (back < 3 && ((unsigned char)text->p[at] & 0xc0) == 0x80) {
         at--;
+        back++;
     }
     return at;
 }

@@ -263,7 +263,7 @@ static void take_request(conn_t *conn)
         }
         conn->state = CONN_CALL;
         watch(conn);
-        call_ready(conn->call);
+        request_ready(conn->call);
         return;
     }
     if (r < 0) {
@@ -271,7 +271,7 @@ static void take_request(conn_t *conn)
             call_begin(conn);
         }
         conn->state = CONN_CALL;
-        call_refuse(conn->call, why);
+        request_refuse(conn->call, why);
         return;
     }
     if (conn_flush(conn) >= 0) {         /* a 100 Continue */

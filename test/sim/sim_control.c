@@ -19,13 +19,22 @@
 #define WAIT_MS_DEFAULT 10000
 #define WAIT_MS_MAX 600000
 
+/* Usually none, and then a call that begins or ends need not look for them. */
+static long waiting;
+
 int control_claims(text_t path)
 {
     return path.n >= 6 && memcmp(path.p, "/_sim/", 6) == 0;
 }
 
+void control_forget(call_t *call)
+{
+    waiting -= call->phase == PHASE_PARKED;
+}
+
 static void send_now(call_t *call, int status)
 {
+    control_forget(call);
     call_plain(call, status, "application/json");
     call->phase = PHASE_HEAD;
 }
@@ -79,6 +88,7 @@ static void park(call_t *call)
     }
     else {
         call->phase = PHASE_PARKED;
+        waiting++;
         timer_set(call->conn, timeout);
     }
 }
@@ -94,7 +104,7 @@ void control_wake(text_t id)
 {
     call_t *c;
 
-    for (c = call_active(); c; c = c->next) {
+    for (c = waiting ? call_active() : NULL; c; c = c->next) {
         if (c->phase == PHASE_PARKED && c->wait_id.n == id.n && id.n
             && memcmp(c->wait_id.p, id.p, id.n) == 0 && satisfied(c)) {
             send_now(c, 200);

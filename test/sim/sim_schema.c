@@ -10,6 +10,8 @@
 #include "ai_sim.h"
 
 #define DEPTH_MAX 32
+#define DEPTH_SHORT 8            /* from here on a schema that contains itself is led to an end */
+#define LENGTH_MAX 65536
 
 /* Follows "#/a/b" from the root. */
 static text_t resolve(text_t root, text_t reference)
@@ -45,8 +47,19 @@ static text_t first_item(text_t list)
     return item;
 }
 
-/* The schema that stands for this one: its $ref, or the first branch. */
-static text_t branch_of(text_t schema, text_t root)
+static text_t last_item(text_t list)
+{
+    text_t item = { NULL, 0 };
+    size_t pos = 0;
+
+    while (json_next_item(list, &pos, &item)) {
+    }
+    return item;
+}
+
+/* The schema that stands for this one: its $ref, or a branch: the first, deep down the last, which
+ * is where people write null. */
+static text_t branch_of(text_t schema, text_t root, int depth)
 {
     static const char *const names[] = { "anyOf", "oneOf", "allOf" };
     text_t branch = json_get(schema, "$ref");
@@ -56,7 +69,9 @@ static text_t branch_of(text_t schema, text_t root)
         return resolve(root, branch);
     }
     for (i = 0; i < sizeof(names) / sizeof(names[0]) && !branch.p; i++) {
-        branch = first_item(json_get(schema, names[i]));
+        text_t list = json_get(schema, names[i]);
+
+        branch = depth > DEPTH_SHORT ? last_item(list) : first_item(list);
     }
     return branch;
 }
@@ -81,8 +96,9 @@ static void add_array(text_t schema, text_t root, int depth, buf_t *out)
     text_t items = json_get(schema, "items");
     long i, count = json_number(json_get(schema, "minItems"), 100);
 
+    count = depth > DEPTH_SHORT ? 0 : count > 1 ? count : 1;
     buf_str(out, "[");
-    for (i = 0; items.p && i < (count > 1 ? count : 1); i++) {
+    for (i = 0; items.p && i < count; i++) {
         buf_str(out, i ? "," : "");
         schema_example(items, root, depth + 1, out);
     }
@@ -125,8 +141,8 @@ void schema_example(text_t schema, text_t root, int depth, buf_t *out)
     text_t branch;
 
     fixed = fixed.p ? fixed : first_item(json_get(schema, "enum"));
-    branch = fixed.p ? fixed : branch_of(schema, root);
-    if (depth > DEPTH_MAX) {
+    branch = fixed.p ? fixed : branch_of(schema, root, depth);
+    if (depth > DEPTH_MAX || out->len > LENGTH_MAX) {
         buf_str(out, "null");
     }
     else if (fixed.p) {

@@ -61,7 +61,7 @@ static const struct {
     { T("\"\xC2\x80 \xDF\xBF\""), 0, "section 8.1: two bytes of UTF-8, first and last" },
     { T("\"\xE0\xA0\x80 \xED\x9F\xBF \xEE\x80\x80 \xEF\xBF\xBF\""), 0, "section 8.1: three bytes" },
     { T("\"\xF0\x90\x80\x80 \xF4\x8F\xBF\xBF\""), 0, "section 8.1: four bytes, first and last" },
-    { T("\"\xE2\x80\xA8\xE2\x80\xA9\xEF\xBB\xBF\""), 0, "section 7: line separators and BOM inside" },
+    { T("\"\xE2\x80\xA8\xE2\x80\xA9\xEF\xBB\xBF\""), 0, "section 7: line ends of Unicode, BOM" },
     { T("{\"\xC3\xA9\":\"\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E \xF0\x9F\x98\x80\"}"), 1,
       "section 8.1: keys and values in UTF-8" },
 };

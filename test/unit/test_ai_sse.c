@@ -119,6 +119,7 @@ static const struct {
     { T("data: a\n\n\xEF\xBB\xBF" "data: b\n\n"), "|a;", "no byte order mark later" },
     { T("\xEF\xBB\xBF\xEF\xBB\xBF" "data: a\n\n"), "", "nor a second one" },
     { T("\xEF\xBB"), "", "half a byte order mark" },
+    { T("data: a\rdata: b\n\ndata: c\n\n"), "|a\nb;|c;", "CR, and later LF LF" },
     { T("data: a\n\ndata: b"), "|a;!|b;", "cut inside a line" },
     { T("data: a\n\ndata: b\n"), "|a;!|b;", "cut before the empty line" },
     { T("data: a\n\ndata: b\r"), "|a;!|b;", "cut behind a CR" },

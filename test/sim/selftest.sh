@@ -1,0 +1,464 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# selftest.sh - does every script key of ai-sim do what its comment says?
+#
+# TAP on standard output.  Starts a simulator of its own on a free port.  The program is $AI_SIM,
+# else ai-sim in the build's test/sim, else the one beside this file.
+
+here=$(cd "$(dirname "$0")" && pwd)
+for sim in "$AI_SIM" "$PWD/test/sim/ai-sim" "$PWD/ai-sim" "$here/ai-sim"; do
+    [ -n "$sim" ] && [ -x "$sim" ] && break
+done
+dir=$(mktemp -d) || exit 1
+count=0 failed=0 serial=0 pid=
+trap '[ -n "$pid" ] && kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+
+bail() { echo "Bail out! $*"; exit 1; }
+[ -x "$sim" ] || bail "no ai-sim; set AI_SIM"
+command -v curl >/dev/null || bail "no curl"
+
+check() { # NAME COMMAND...: a test that wants the command to succeed
+    local name=$1
+    shift
+    count=$((count + 1))
+    if "$@"; then
+        echo "ok $count - $name"
+    else
+        failed=$((failed + 1))
+        echo "not ok $count - $name"
+        printf '#   wanted:'; printf ' %q' "$@"; echo
+        printf '# rc=%s code=%s\n' "$rc" "$code"
+        head -c 3000 "$dir/body" 2>/dev/null | tr -d '\000\r' | sed 's/^/#   /'; echo
+        printf '#   %s\n' "$truth"
+    fi
+}
+
+# --- what a check can ask
+is() { [ "$1" = "$2" ]; }
+least() { [ "$1" -ge "$2" ]; }
+below() { [ "$1" -lt "$2" ]; }
+has() { LC_ALL=C grep -aqF -e "$1" "$dir/body"; }
+lacks() { ! has "$1"; }
+head_has() { LC_ALL=C grep -aqiF -e "$1" "$dir/head"; }
+head_lacks() { ! head_has "$1"; }
+truth_has() { [[ $truth == *"$1"* ]]; }
+ends_with() { LC_ALL=C grep -aq -e . "$dir/body" && [ "$(LC_ALL=C grep -a . "$dir/body" | tail -1)" = "$1" ]; }
+number() { local n=${truth#*\"$1\":}; echo "${n%%[,\}]*}"; }
+times() { LC_ALL=C grep -aoF -e "$1" "$dir/body" | wc -l; }
+size() { wc -c <"$dir/body"; }
+declared() { tr -d '\r' <"$dir/head" | sed -n 's/^Content-Length: //p'; }
+words() { LC_ALL=C grep -ao '"content":"[^"]*"' "$dir/body" | sed 's/"content":"//; s/"$//' | tr -d '\n'; }
+
+wait_for() { # ID [MORE]: the truth line(s) of a call, as soon as it has ended
+    truth=$(curl -s "http://127.0.0.1:$port/_sim/wait?id=$1&timeout_ms=20000${2:-}")
+}
+
+post() { # PATH SCRIPT JSON [CURL OPTIONS]: sets rc, code, truth; leaves head and body
+    local path=$1 script=$2 json=$3
+    shift 3
+    serial=$((serial + 1))
+    id=t$serial
+    : >"$dir/head"; : >"$dir/body"
+    code=$(curl -s --max-time 20 -D "$dir/head" -o "$dir/body" -w '%{http_code}' \
+        -H "X-Sim: $script" -H "X-Request-Id: $id" -H 'Authorization: Bearer sk-secret-tail' \
+        -H 'Content-Type: application/json' -d "$json" "$@" "http://127.0.0.1:$port$path" \
+        2>/dev/null)
+    rc=$?
+    wait_for "$id"
+}
+
+ask='{"model":"m","messages":[{"role":"user","content":"12345678"}]'
+chat() { local s=$1; shift; post /v1/chat/completions "$s" "$ask}" "$@"; }
+stream() { local s=$1; shift; post /v1/chat/completions "$s" "$ask,\"stream\":true}" "$@"; }
+stream_usage() {
+    local s=$1
+    shift
+    post /v1/chat/completions "$s" \
+        "$ask,\"stream\":true,\"stream_options\":{\"include_usage\":true}}" "$@"
+}
+
+abandon() { # SCRIPT [REST OF THE JSON]: begins a call, leaves once it is under way
+    local client rest=',"stream":true}'
+    serial=$((serial + 1))
+    id=t$serial
+    : >"$dir/body"
+    curl -sN -o "$dir/body" -H "X-Sim: $1" -H "X-Request-Id: $id" \
+        -d "$ask${2:-$rest}" "http://127.0.0.1:$port/v1/chat/completions" &
+    client=$!
+    wait_for "$id" "&for=begin"
+    kill "$client"
+    wait "$client" 2>/dev/null
+    rc=$?
+    wait_for "$id"
+}
+
+# --- start
+mkfifo "$dir/said"
+"$sim" --port-file "$dir/port" --truth "$dir/truth" >"$dir/said" &
+pid=$!
+read -rt 20 said <"$dir/said" || bail "ai-sim did not start"
+port=$(cat "$dir/port") || bail "no port file"
+check "says where it listens" is "$said" "ai-sim: listening on 127.0.0.1:$port"
+
+# --- plain chat
+chat ""
+check "plain: 200" is "$code" 200
+check "plain: object" has '"object":"chat.completion"'
+check "plain: 12 words by default" has '"completion_tokens":12,'
+check "plain: prompt tokens are bytes/4" has '"prompt_tokens":2,'
+check "plain: words from the list" has '"content":"the river keeps its own slow'
+check "plain: truth says complete" truth_has '"ended":"complete"'
+check "plain: truth has the tokens" truth_has '"prompt_tokens":2,"completion_tokens":12'
+check "plain: truth has the key's tail only" truth_has '"key_tail":"tail"'
+check "plain: truth has the header names" truth_has '"authorization"'
+check "plain: truth has the body's size" truth_has "\"body_bytes\":$((${#ask} + 1)),"
+check "plain: truth has the answer's size" truth_has "\"body_sent\":$(size),"
+check "truth file has the same line" grep -qF "\"id\":\"$id\"" "$dir/truth"
+chat "tokens=3;cached=1;reasoning=4"
+check "tokens=3: three words" is "$(words)" "the river keeps"
+check "reasoning=4 counts as completion" has '"completion_tokens":7,'
+check "reasoning=4 in the details" has '"reasoning_tokens":4'
+check "cached=1 in the details" has '"cached_tokens":1'
+post /v1/chat/completions "" "$ask,\"max_tokens\":2}"
+check "max_tokens cuts, finish is length" has '"finish_reason":"length"'
+check "max_tokens is kept" has '"completion_tokens":2,'
+chat "size=50;tokens=2"
+check "size=50: words of 50 bytes" is "$(words | wc -c)" 100
+post /v1/chat/completions "tokens=1" "$ask,\"n\":3}"
+check "n=3: three choices" is "$(times '"index":')" 3
+
+# --- streamed chat
+stream "tokens=3"
+check "stream: role comes first" is "$(grep -a -m1 -c '"role":"assistant"' <(head -1 "$dir/body"))" 1
+check "stream: the words" is "$(words)" "the river keeps"
+check "stream: finish" has '"finish_reason":"stop"'
+check "stream: [DONE] is last" ends_with 'data: [DONE]'
+check "stream: no usage unasked" lacks '"usage"'
+check "stream: event stream" head_has 'content-type: text/event-stream'
+check "stream: truth counts 6 events" truth_has '"events_sent":6,'
+stream_usage "tokens=3"
+check "include_usage: null before" is "$(times '"usage":null')" 5
+check "include_usage: chunk without choices" has '"choices":[],"usage":{"prompt_tokens":2,'
+check "include_usage: truth has what was told" truth_has '"told":{"prompt":2,"completion":3}'
+stream_usage "tokens=3;done=0"
+check "done=0: no [DONE]" lacks '[DONE]'
+stream "tokens=1;id=ab c"
+check "id=: in every chunk" is "$(times '"system_fingerprint":"ab c"')" 3
+stream "comment=1;tokens=1"
+check "comment=1: before each event" is "$(times ': keep-alive')" 4
+stream "eol=crlf;tokens=1"
+check "eol=crlf" is "$(tr -cd '\r' <"$dir/body" | wc -c)" 8
+stream "eol=cr;tokens=1"
+check "eol=cr: no line feed" is "$(tr -cd '\n' <"$dir/body" | wc -c)" 0
+check "eol=cr: carriage returns" is "$(tr -cd '\r' <"$dir/body" | wc -c)" 8
+stream "eol=lf;tokens=1"
+check "eol=lf" is "$(tr -cd '\n' <"$dir/body" | wc -c)" 8
+
+# --- where the script is found
+post /v1/chat/completions "" '{"model":"m?tokens=2","messages":[]}'
+check "script in the model's name" is "$(words)" "the river"
+check "model's name is told without it" has '"model":"m"'
+check "truth has the whole name" truth_has '"model":"m?tokens=2"'
+post /v1/chat/completions "tokens=1" '{"model":"m?tokens=2;id=q","messages":[]}'
+check "the header wins" is "$(words)" "the"
+check "other keys of the name stay" has '"system_fingerprint":"q"'
+chat "tokns=3"
+check "unknown key: 400" is "$code" 400
+check "unknown key: named" has "unknown script key 'tokns'"
+for bad in status=99 status=x tokens= tokens=-1 cut=x eol=x usage=x length=0 garbage=0 chunk=0 \
+    should_retry=1 reset=body fail=1 id=; do
+    chat "$bad"
+    check "bad value $bad: 400 naming it" has "script key '${bad%%=*}'"
+    check "bad value $bad: status" is "$code" 400
+done
+
+# --- refusals by status
+for status in 400 401 403 404 408 409 413 429 500 502 503 504 529; do
+    chat "status=$status"
+    check "status=$status" is "$code" "$status"
+    check "status=$status: error body" has '{"error":{"message":"'
+done
+chat "status=503"
+check "status=503: type" has '"type":"server_error"'
+check "status=503: truth has no tokens" truth_has '"status":503,"prompt_tokens":0,"completion_tokens":0'
+chat "status=404"
+check "status=404: code" has '"code":"model_not_found"'
+chat "status=201;tokens=1"
+check "status=201: an answer" is "$code$(words)" "201the"
+chat "status=204"
+check "status=204: no body" is "$code$(size)" 2040
+chat "busy=1"
+check "busy=1: 503" is "$code" 503
+chat "status=429;retry_after=7;retry_after_ms=70;should_retry=false"
+check "retry_after" head_has 'retry-after: 7'
+check "retry_after_ms" head_has 'retry-after-ms: 70'
+check "should_retry=false" head_has 'x-should-retry: false'
+chat "should_retry=true"
+check "should_retry=true" head_has 'x-should-retry: true'
+chat "status=502;body=html"
+check "body=html" has '<html>'
+check "body=html: type" head_has 'content-type: text/html'
+chat "status=502;body=text"
+check "body=text" head_has 'content-type: text/plain'
+chat "status=502;body=empty"
+check "body=empty" is "$(size)" 0
+chat "status=502;body=json"
+check "body=json" has '"error"'
+
+# --- time: only lower bounds
+chat "delay=120"
+check "delay=120" least "$(number duration_ms)" 120
+chat "first=120"
+check "first=120" least "$(number duration_ms)" 120
+abandon "delay=60000" "}"
+check "delay: nothing was sent" truth_has '"status":0,'
+check "delay: the peer left" truth_has '"ended":"client-closed"'
+check "delay: when it left is told" least "$(number peer_closed_ms)" 0
+abandon "first=60000"
+check "first: the headers were sent" truth_has '"status":200,'
+check "first: no body was" truth_has '"body_sent":0,'
+stream "gap=40;tokens=2"
+check "gap=40: three gaps in five events" least "$(number duration_ms)" 120
+check "gap: all came" ends_with 'data: [DONE]'
+stream "chunk=100;pace=30;tokens=1"
+check "pace=30: between the writes of chunk=" least "$(number duration_ms)" 150
+
+# --- splits
+stream "chunk=1;tokens=12"
+check "chunk=1: whole" is "$(words)" "the river keeps its own slow counsel naïve birds cross at dawn"
+stream "chunk=1;tokens=1" --raw
+check "chunk=1: one byte per HTTP chunk" is "$(tr -d '\r' <"$dir/body" | head -4 | tr '\n' .)" "1.d.1.a."
+check "chunk=1: every byte so" is "$(size)" $((6 * $(number body_sent) + 5))
+chat "chunk=7"
+check "chunk=7: a plain answer is whole" is "$(size)" "$(declared)"
+
+# --- ends
+stream "cut=2"
+check "cut=2: the client notices" is "$rc" 18
+check "cut=2: two events" is "$(times 'data: ')" 2
+check "cut=2: truth" truth_has '"events_sent":2,"ended":"cut"'
+stream "cut=0"
+check "cut=0: nothing after the headers" is "$code$(size)" 2000
+chat "cut=0"
+check "cut=0: plain" is "$rc$(size)" 180
+chat "bytes=10"
+check "bytes=10: plain" is "$rc.$(size)" 18.10
+check "bytes=10: truth" truth_has '"body_sent":10,'
+stream "bytes=300;tokens=5"
+check "bytes=300: streamed" is "$(size)" 300
+check "bytes=300: only whole events count" truth_has '"events_sent":1,"ended":"cut"'
+abandon "stall=2"
+check "stall=2: two events" truth_has '"events_sent":2,"ended":"stall-closed"'
+abandon "stall=0" "}"
+check "stall=0: plain, after the headers" truth_has '"status":200,"prompt_tokens":2,"completion_tokens":0'
+stream "reset=headers"
+check "reset=headers: a reset" is "$rc$(size)" 560
+check "reset=headers: truth" truth_has '"ended":"reset"'
+check "reset=headers: no status" truth_has '"status":0,'
+stream "reset=2"
+check "reset=2: a reset" is "$rc" 56
+check "reset=2: after two events" is "$(times 'data: ')" 2
+check "reset=2: truth" truth_has '"events_sent":2,"ended":"reset"'
+
+# --- nonsense
+chat "garbage=headers"
+check "garbage=headers: not HTTP" is "$rc" 1
+check "garbage=headers: truth" truth_has '"ended":"garbage"'
+chat "garbage=body"
+check "garbage=body: 200" is "$code" 200
+check "garbage=body: not JSON" has '{]garbage'
+stream "garbage=body"
+check "garbage=body: streamed" has '{]garbage'
+check "garbage=body: event stream" head_has 'text/event-stream'
+stream "garbage=2;tokens=3"
+check "garbage=2: event 2 is broken" is "$(sed -n 3p "$dir/body" | LC_ALL=C grep -ac '"delta":$')" 1
+check "garbage=2: the others are not" is "$(words)" " river keeps"
+chat "wrongtype=1"
+check "wrongtype=1" head_has 'content-type: text/html'
+check "wrongtype=1: 200" is "$code" 200
+chat "length=+5"
+check "length=+5: too high" is "$(declared)" "$(($(size) + 5))"
+check "length=+5: the client notices" is "$rc" 18
+chat ""
+whole=$(size)
+chat "length=-5"
+check "length=-5: too low" is "$(declared)" "$((whole - 5))"
+stream "tokens=2"
+whole=$(size)
+stream "tokens=2;length=+9"
+check "length=+9: in a stream" is "$(declared)" "$((whole + 9))"
+check "length=+9: instead of chunks" head_lacks 'transfer-encoding'
+stream "error=2"
+check "error=2: the second event" is "$(sed -n 3p "$dir/body" | grep -c '^data: {"error":{')" 1
+check "error=2: and the last" is "$(times 'data: ')" 2
+check "error=2: the stream ends well" is "$rc" 0
+check "error=2: truth" truth_has '"events_sent":2,"ended":"error"'
+chat "error=1"
+check "error=1: plain, with 200" is "$code$(times '{"error":{')" 2001
+
+# --- usage
+chat "usage=none"
+check "usage=none: plain" lacks '"usage"'
+stream_usage "usage=none"
+check "usage=none: streamed" lacks '"usage"'
+check "usage=none: truth still counts" truth_has '"completion_tokens":12,"told":null'
+stream "usage=on"
+check "usage=on: unasked too" has '"usage":{"prompt_tokens":2,'
+for pair in zero:0,:0, negative:-1,:-5, huge:9223372036854775807,:99999999999999999999999, \
+    'text:"many",:"more",' excess:2,:112,; do
+    kind=${pair%%:*} numbers=${pair#*:}
+    chat "usage=$kind"
+    check "usage=$kind: plain" has "\"prompt_tokens\":${numbers%%:*}\"completion_tokens\":${numbers#*:}"
+    stream_usage "usage=$kind"
+    check "usage=$kind: streamed" has "\"prompt_tokens\":${numbers%%:*}\"completion_tokens\":${numbers#*:}"
+done
+chat "usage=null"
+check "usage=null: plain" has '"usage":null}'
+stream_usage "usage=null"
+check "usage=null: streamed" has '"choices":[],"usage":null'
+stream_usage "usage=late"
+check "usage=late: after [DONE]" is "$(grep -a . "$dir/body" | tail -2 | head -1)" 'data: [DONE]'
+check "usage=late: it comes" is "$(tail -2 "$dir/body" | grep -c '"usage":{')" 1
+stream_usage "usage=early;tokens=2"
+check "usage=early: first event" is "$(head -1 "$dir/body" | grep -c '"completion_tokens":2,')" 1
+check "usage=early: only there" is "$(times '"usage":{')" 1
+stream "usage=every;tokens=3"
+check "usage=every" is "$(grep -ao '"completion_tokens":[0-9]*' "$dir/body" | cut -d: -f2 | tr '\n' .)" 0.1.2.3.3.
+post /v1/chat/completions "usage=excess;tokens=9" "$ask,\"max_tokens\":4}"
+check "usage=excess: max_tokens is not kept" truth_has '"completion_tokens":9,"told":{"prompt":2,"completion":109}'
+
+# --- kinds of answer
+chat "tool=1"
+check "tool=1: two calls" is "$(times '"type":"function"')" 2
+check "tool=1: finish" has '"finish_reason":"tool_calls"'
+stream "tool=1"
+check "tool=1: streamed, two heads" is "$(times '"type":"function"')" 2
+check "tool=1: arguments in fragments" least "$(times '{"arguments":')" 4
+post /v1/chat/completions "tool=1" "$ask,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"look\",\"parameters\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}}}}]}"
+check "tool=1: the caller's tool" has '"name":"look","arguments":"{\"n\":7}"'
+post /v1/chat/completions "tool=1" '{"model":"m","messages":[{"role":"tool","tool_call_id":"x","content":"y"}]}'
+check "tool=1: words once a tool has spoken" has '"finish_reason":"stop"'
+chat "refuse=1"
+check "refuse=1" has '"content":null,"refusal":"I'
+stream "refuse=1"
+check "refuse=1: streamed" has '"delta":{"refusal":"I'
+post /v1/chat/completions "json=1" "$ask,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"s\",\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"array\",\"items\":{\"enum\":[3]}},\"c\":{\"\$ref\":\"#/\$defs/d\"}},\"\$defs\":{\"d\":{\"type\":\"boolean\"}}}}}}"
+check "json=1: fits the schema" has '"content":"{\"a\":\"word\",\"b\":[3],\"c\":true}"'
+post /v1/chat/completions "json=1" "$ask,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"s\",\"schema\":{\"type\":\"object\",\"properties\":{\"l\":{\"anyOf\":[{\"\$ref\":\"#\"},{\"type\":\"null\"}]},\"r\":{\"type\":\"array\",\"items\":{\"\$ref\":\"#\"}}}}}}}"
+check "json=1: a schema that contains itself ends" has '{\"l\":null,\"r\":[]}'
+chat "echo=1"
+check "echo=1: the headers" has '\"x-request-id\":\"'"$id"
+check "echo=1: the body" has '12345678'
+stream "echo=1"
+check "echo=1: streamed" has '\"path\":'
+chat "mark=abc;seq=9"
+check "mark= and seq= in the truth" truth_has '"mark":"abc","mark_seq":"9"'
+
+# --- fail=N;key=NAME
+for want in 503 503 200; do
+    chat "status=503;fail=2;key=k1;tokens=1"
+    check "fail=2: $want" is "$code" "$want"
+done
+check "fail=2: what is no misbehaviour stays" is "$(words)" the
+chat "status=503;fail=1;key=k2"
+check "fail=: another key counts for itself" is "$code" 503
+curl -s -o /dev/null -d '' "http://127.0.0.1:$port/_sim/reset"
+chat "status=503;fail=1;key=k1"
+check "reset forgets the counts" is "$code" 503
+curl -s "http://127.0.0.1:$port/_sim/calls" >"$dir/body"
+check "calls: since the reset" has '{"active":0,"total":1,"last":[{"seq":'
+
+# --- other endpoints
+post /openai/v1/responses "tokens=2" '{"model":"m","input":"12345"}'
+check "responses: plain" has '"type":"output_text","text":"the river"'
+check "responses: usage" has '"input_tokens":2,'
+post /v1/responses "tokens=2" '{"model":"m","input":"12345","stream":true}'
+check "responses: created first" is "$(head -1 "$dir/body")" 'event: response.created'
+check "responses: deltas" is "$(times 'event: response.output_text.delta')" 2
+check "responses: completed with usage" has '"status":"completed","background"'
+check "responses: tokens in the truth" truth_has '"prompt_tokens":2,"completion_tokens":2,"told":{"prompt":2,"completion":2}'
+check "responses: no [DONE]" lacks '[DONE]'
+post /v1/responses "done=0" '{"model":"m","input":"1","stream":true}'
+check "responses: done=0" lacks 'event: response.completed'
+post /v1/responses "error=3" '{"model":"m","input":"1","stream":true}'
+check "responses: error event" has 'event: error'
+post /v1/responses "tool=1" '{"model":"m","input":"1","stream":true}'
+check "responses: tools" is "$(times 'event: response.function_call_arguments.done')" 2
+post /v1/responses "refuse=1" '{"model":"m","input":"1","stream":true}'
+check "responses: refusal" has 'event: response.refusal.done'
+post /v1/responses "" '{"model":"m","input":"1","max_output_tokens":1,"stream":true}'
+check "responses: limit" has 'event: response.incomplete'
+post /v1/responses "usage=late" '{"model":"m","input":"1","stream":true}'
+check "responses: usage=late" is "$(times 'event: response.completed')" 2
+post /v1/completions "tokens=2" '{"model":"m","prompt":["a","b"]}'
+check "completions: one choice per prompt" is "$(times '"text":"the river"')" 2
+post /v1/completions "tokens=2" '{"model":"m","prompt":"a","stream":true}'
+check "completions: streamed" has '"text":" river"'
+post /v1/embeddings "" '{"model":"m","input":["a","a","b"],"dimensions":3}'
+check "embeddings: one each" is "$(times '"object":"embedding"')" 3
+check "embeddings: three numbers" is "$(grep -o '"embedding":\[[^]]*\]' "$dir/body" | head -1 | tr -cd , | wc -c)" 2
+check "embeddings: equal inputs, equal vectors" is "$(grep -o '"embedding":\[[^]]*\]' "$dir/body" | sort -u | wc -l)" 2
+post /v1/embeddings "" '{"model":"m","input":"a","dimensions":3,"encoding_format":"base64"}'
+check "embeddings: base64 of 12 bytes" is "$(sed 's/.*"embedding":"\([^"]*\)".*/\1/' "$dir/body" | base64 -d | wc -c)" 12
+curl -s "http://127.0.0.1:$port/v1/models" >"$dir/body"
+check "models: a list" has '{"object":"list","data":[{"id":"sim-chat"'
+curl -s "http://127.0.0.1:$port/v1/models/abc" >"$dir/body"
+check "models: one" has '{"id":"abc","object":"model"'
+post '/v1/audio/x?q=1' "usage=on" 'not json'
+check "other paths: echo" has '"method":"POST","path":"/v1/audio/x","query":"q=1"'
+check "other paths: body length" has '"body_length":8'
+check "other paths: usage when asked" has '"usage":{'
+post /v1/audio/x "" ''
+check "other paths: no usage unasked" lacks '"usage"'
+
+# --- bad requests
+post /v1/chat/completions "" '{"model":'
+check "bad JSON: 400" is "$code" 400
+post /v1/chat/completions "" '{"messages":[]}'
+check "no model: 400" is "$code" 400
+post /v1/chat/completions "" '{"model":"m"}'
+check "no messages: 400" is "$code" 400
+
+# --- HTTP
+chat "" -H 'Transfer-Encoding: chunked'
+check "chunked request body" truth_has "\"body_bytes\":$((${#ask} + 1)),"
+chat "" -H 'Expect: 100-continue'
+check "Expect: 100-continue" head_has 'HTTP/1.1 100 Continue'
+check "Expect: then the answer" is "$code" 200
+chat "close=1"
+check "close=1" head_has 'connection: close'
+chat "" --http1.0
+check "HTTP/1.0" is "$rc$code" 0200
+stream "tokens=1" --http1.0
+check "HTTP/1.0: stream ends by closing" ends_with 'data: [DONE]'
+check "HTTP/1.0: no chunks" head_lacks 'transfer-encoding'
+code=$(curl -s -o /dev/null -o /dev/null -w '%{num_connects}' -d "$ask}" \
+    "http://127.0.0.1:$port/v1/chat/completions" "http://127.0.0.1:$port/v1/chat/completions")
+check "keep-alive: one connection for two" is "$code" 10
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
+cat <&3 >"$dir/body"
+exec 3>&-
+check "pipelined: both answered" is "$(grep -ao '"path":"/[ab]"' "$dir/body" | tr '\n' ' ')" '"path":"/a" "path":"/b" '
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'POST /a HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n' >&3
+cat <&3 >"$dir/body"
+exec 3>&-
+check "two lengths: refused" has 'HTTP/1.1 400 '
+
+# --- control
+code=$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/_sim/wait?id=nobody&timeout_ms=50")
+check "wait: 504 when nobody came" is "$code" 504
+code=$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/_sim/wait?id=x&count=z")
+check "wait: bad argument" is "$code" 400
+wait_for "$id" "&count=1"
+check "wait: answers at once for what has ended" truth_has "\"id\":\"$id\",\"calls\":[{"
+kill "$pid"
+wait "$pid"
+check "SIGTERM: ends cleanly" is $? 0
+pid=
+check "SIGTERM: removes nothing" test -s "$dir/truth"
+
+echo "1..$count"
+[ "$failed" -eq 0 ]

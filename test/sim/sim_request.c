@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim_request.c - what does this request ask for, and what is prepared for it?
+ *
+ * Finds the script and the endpoint, and makes the call ready to be played: a stream is only
+ * planned, any other answer is written out in full into call->piece.
+ */
+#include <string.h>
+
+#include "ai_sim.h"
+
+static void refuse(call_t *call, const char *message, const char *param)
+{
+    script_init(&call->script);
+    call->is_error_answer = 1;
+    call->piece.len = 0;
+    error_body(400, message, param, &call->piece);
+    call_plain(call, 400, "application/json");
+}
+
+/* The script: after '?' in the model's name, and over it the header. */
+static int read_script(call_t *call, buf_t *why)
+{
+    text_t header = http_header(call, "x-sim");
+    text_t name = buf_text(&call->model);
+    const char *question = name.n ? memchr(name.p, '?', name.n) : NULL;
+
+    call->model_len = name.n;
+    if (question) {
+        call->model_len = (size_t)(question - name.p);
+        name.n -= call->model_len + 1;
+        name.p = question + 1;
+        if (!script_read(&call->script, name, why)) {
+            return 0;
+        }
+    }
+    if (header.p && !script_read(&call->script, header, why)) {
+        return 0;
+    }
+    call->scripted = header.p || question;
+    return script_settle(&call->script, why);
+}
+
+/* An answer that is no answer: error status, wrong type, garbage.  Returns 0 when there is none. */
+static int prepare_failure(call_t *call)
+{
+    const script_t *s = &call->script;
+    static const char html[] = "<html><head><title>Busy</title></head>"
+                               "<body><h1>It is busy here</h1></body></html>\n";
+    const char *type = "application/json";
+
+    if (s->status == 204 || s->status == 304) {
+        type = NULL;                     /* these have no body */
+    }
+    else if (s->status >= 300 && s->body == BODY_JSON) {
+        error_body((int)s->status, NULL, NULL, &call->piece);
+    }
+    else if (s->wrongtype || (s->status >= 300 && s->body == BODY_HTML)) {
+        buf_str(&call->piece, html);
+        type = "text/html; charset=utf-8";
+    }
+    else if (s->status >= 300) {
+        buf_str(&call->piece, s->body == BODY_TEXT ? "upstream trouble\n" : "");
+        type = "text/plain";
+    }
+    else if (s->garbage == AT_BODY || (s->garbage > 0 && !call->stream)) {
+        buf_str(&call->piece, "\x01\xff\xfe{]garbage: \"\x80not json, not events");
+        type = call->stream ? "text/event-stream" : type;
+    }
+    else if (s->error == 1 && !call->stream) {
+        error_body(500, NULL, NULL, &call->piece);
+    }
+    else {
+        return 0;
+    }
+    call->is_error_answer = 1;
+    call_plain(call, s->status ? (int)s->status : 200, type);
+    return 1;
+}
+
+/* Looks at the request.  Returns 0 when it was refused. */
+static int understand(call_t *call, text_t request)
+{
+    buf_t why = { NULL, 0, 0 };
+    int is_json = json_valid(request);
+    int fine;
+
+    json_decode(is_json ? json_get(request, "model") : TEXT(""), &call->model);
+    fine = read_script(call, &why);
+    if (!fine) {
+        buf_add(&why, "", 1);
+        refuse(call, why.p, "x-sim");
+    }
+    else if (call->endpoint->required && !is_json) {
+        refuse(call, "The body of the request is not valid JSON.", NULL);
+    }
+    else if (call->endpoint->required && call->model.len == 0) {
+        refuse(call, "The request names no model.", "model");
+    }
+    else if (call->endpoint->required && !json_get(request, call->endpoint->required).p) {
+        refuse(call, "A required parameter is missing.", call->endpoint->required);
+    }
+    buf_free(&why);
+    return call->status == 0;
+}
+
+void request_ready(call_t *call)
+{
+    text_t request = buf_text(&call->body);
+
+    call->phase = PHASE_DELAY;
+    if (control_claims(call->path)) {
+        call->is_control = 1;
+        control_answer(call);
+        return;
+    }
+    call->seq = truth_next_seq();
+    while (request.n && strchr(" \t\r\n", *request.p) && *request.p) {
+        request.p++;
+        request.n--;
+    }
+    call->endpoint = endpoint_find(call->method, call->path);
+    if (understand(call, request)) {
+        call->stream = call->endpoint->event && json_is_true(json_get(request, "stream"));
+        call->include_usage = json_is_true(json_get(json_get(request, "stream_options"),
+                                                    "include_usage"));
+        answer_compose(call, request);
+        call->status = call->script.status ? (int)call->script.status : 200;
+        call->content_type = "text/event-stream; charset=utf-8";
+        if (!prepare_failure(call) && !call->stream) {
+            call->endpoint->plain(call, &call->piece);
+            call->step_tokens = answer_tokens(call);
+            call_plain(call, call->status, "application/json");
+        }
+    }
+    buf_free(&call->body);
+    control_wake(call->request_id);
+    call_run(call);
+}
+
+void request_refuse(call_t *call, const char *why)
+{
+    call->seq = truth_next_seq();
+    call->phase = PHASE_DELAY;
+    call->keep = 0;
+    call->conn->in.len = 0;
+    buf_free(&call->body);
+    refuse(call, why, NULL);
+    call_run(call);
+}
