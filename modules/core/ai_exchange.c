@@ -95,32 +95,19 @@ static void reset(ai_exchange_t *x)
 }
 
 /*
- * A site's ProxyPreserveHost or ProxyErrorOverride is meant for its own backends: with the first a
- * caller's Host would go to the provider, the second would hide its errors from us. Where one is
- * on, mod_proxy gets a configuration of its own for the attempt.
+ * Puts the target's settings over those of the location, as mod_proxy does where it maps a URL to
+ * a backend itself: above all that TLS is verified. Plain http needs it only where the site has
+ * settings for its own backends that would harm.
  */
-static void isolate(request_rec *r)
+static void merge_section(request_rec *r, const ai_target_t *target)
 {
     module *proxy = ap_find_linked_module("mod_proxy.c");
     const proxy_dir_conf *conf = proxy ? ap_get_module_config(r->per_dir_config, proxy) : NULL;
-    proxy_dir_conf *own;
-    ap_conf_vector_t *vector;
-    module *m;
-    int n = 0;
 
-    if (!conf || (!conf->preserve_host && !conf->error_override)) {
-        return;
+    if (strcmp(target->scheme, "http") != 0
+        || (conf && (conf->preserve_host || conf->error_override))) {
+        r->per_dir_config = ap_merge_per_dir_configs(r->pool, r->per_dir_config, target->section);
     }
-    for (m = ap_top_module; m; m = m->next) {
-        n = m->module_index >= n ? m->module_index + 1 : n;
-    }
-    vector = ap_create_request_config(r->pool);
-    memcpy((void *)vector, (const void *)r->per_dir_config, (apr_size_t)n * sizeof(void *));
-    own = apr_pmemdup(r->pool, conf, sizeof(*own));
-    own->preserve_host = 0;
-    own->error_override = 0;
-    ap_set_module_config(vector, proxy, own);
-    r->per_dir_config = vector;
 }
 
 /*
@@ -158,7 +145,7 @@ static int run_proxy(ai_exchange_t *x)
     int rc;
 
     apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
-    isolate(r);
+    merge_section(r, target);
     r->handler = target->handler;
     r->filename = apr_pstrcat(r->pool, target->base, air->path, NULL);
     r->proxyreq = PROXYREQ_NONE;

@@ -87,6 +87,7 @@ typedef struct ai_target_t {
     const char *host;             /* the Host header; NULL for a balancer: its member's */
     const char *handler;          /* "proxy:http://host:port" */
     const char *base;             /* path prefix, "" or "/v1": never ends in '/' */
+    ap_conf_vector_t *section;    /* mod_proxy's and mod_ssl's settings for it */
     const ai_dialect_t *dialect;
     const char *key;              /* the provider's, or NULL; never logged */
     apr_array_header_t *headers;  /* of apr_table_entry_t-like pairs: name, value, name, value */

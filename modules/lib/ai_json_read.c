@@ -389,9 +389,6 @@ apr_status_t ai_json_int(ai_slice_t value, apr_int64_t *number)
             }
             sum = sum > limit ? sum : sum + (apr_uint64_t)(*at - '0');
         }
-        else if (sum == 0) {
-            zeros = 0;
-        }
     }
     shift += zeros;
     if (sum > 0 && shift < 0) {

@@ -4,8 +4,8 @@
  *
  * Each returns NULL and fills in *out, or returns a message that names the text, what was wrong
  * and what is allowed, in p: "'12x' is no time: a whole number with ms, s, min, h or d, from 1ms
- * to 1h". Nothing is clamped, nothing after the value is ignored, signs and white space are refused; *out
- * is left as it was then. Units and words are read in any case.
+ * to 1h". Nothing is clamped, nothing after the value is ignored, signs and white space are
+ * refused; *out is left as it was then. Units and words are read in any case.
  */
 #ifndef AI_VALUE_H
 #define AI_VALUE_H

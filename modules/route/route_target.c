@@ -7,7 +7,7 @@
  * has a connection pool of its own, our time-outs, and verified TLS (mod_ssl's own default for
  * proxies verifies nothing).
  *
- * Lives in: the configuration pool.  Shared state: none.  May block: reading key files.
+ * Lives in: the configuration pool.  Shared state: none.  May block: no.
  */
 
 #include <ap_provider.h>
@@ -15,8 +15,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
-#include <http_log.h>
 
+#include "mod_proxy.h"
 #include "route_private.h"
 #include "route_setting.h"
 #include "route_target.h"
@@ -54,10 +54,9 @@ static const char *find_ca_file(cmd_parms *cmd)
 }
 
 static ap_directive_t *tls_settings(cmd_parms *cmd, const ap_directive_t *at,
-                                    const ai_target_t *target)
+                                    const ai_target_t *target, ap_directive_t *list)
 {
-    ap_directive_t *list = directive(cmd, at, "SSLProxyEngine", "On", NULL);
-
+    list = directive(cmd, at, "SSLProxyEngine", "On", list);
     if (!target->tls_verify) {
         list = directive(cmd, at, "SSLProxyVerify", "none", list);
         list = directive(cmd, at, "SSLProxyCheckPeerName", "Off", list);
@@ -71,43 +70,64 @@ static ap_directive_t *tls_settings(cmd_parms *cmd, const ap_directive_t *at,
                      apr_pstrcat(cmd->pool, "\"", target->tls_ca_file, "\"", NULL), list);
 }
 
-/* Has mod_proxy know the upstream, as if a <Proxy> section stood where ours does. */
-static const char *declare_proxy(cmd_parms *cmd, const ap_directive_t *at,
-                                 const ai_target_t *target)
+/* The arguments of the section: the URL and, but for a balancer, how its connections are kept. */
+static const char *proxy_args(cmd_parms *cmd, const ai_target_t *target)
 {
     /* In whole seconds, and ours in milliseconds must strike first. */
     apr_int64_t longest = target->first_byte_ms && target->idle_ms
                               ? (target->first_byte_ms > target->idle_ms ? target->first_byte_ms
                                                                          : target->idle_ms)
                               : AI_DAYS_MS(1);
-    int https = strcmp(target->scheme, "https") == 0;
+    const char *url = target->handler + strlen("proxy:");
+
+    if (strcmp(target->scheme, "balancer") == 0) {
+        return apr_pstrcat(cmd->pool, "\"", url, "\">", NULL);
+    }
+    return apr_psprintf(cmd->pool, "\"%s\" retry=0 connectiontimeout=%" APR_INT64_T_FMT
+                        "ms timeout=%" APR_INT64_T_FMT " ttl=30%s>",
+                        url, target->connect_ms, longest / 1000 + 2,
+#if AP_SERVER_PATCHLEVEL_NUMBER >= 59
+                        " addressttl=60" /* a provider's addresses change while we run */
+#else
+                        ""
+#endif
+    );
+}
+
+/*
+ * Has mod_proxy know the upstream, as if a <Proxy> section stood where ours does. mod_proxy merges
+ * such a section into a request only where it maps the URL itself; we do not let it, so the
+ * section is kept, and the core merges it for each attempt.
+ */
+static const char *declare_proxy(cmd_parms *cmd, const ap_directive_t *at, ai_target_t *target)
+{
+    module *proxy = ap_find_linked_module("mod_proxy.c");
+    int ssl = ap_find_linked_module("mod_ssl.c") != NULL;
+    const proxy_server_conf *conf;
     ap_directive_t *section;
     const char *wrong;
 
-    if (strcmp(target->scheme, "balancer") == 0) {
-        return NULL; /* its <Proxy balancer://name> is the site's own */
-    }
-    if (!ap_find_linked_module("mod_proxy.c") || !ap_find_linked_module("mod_proxy_http.c")) {
+    if (!proxy || !ap_find_linked_module("mod_proxy_http.c")) {
         return "<AITarget>: needs mod_proxy and mod_proxy_http; load both";
     }
-    if (https && !ap_find_linked_module("mod_ssl.c")) {
+    if (strcmp(target->scheme, "https") == 0 && !ssl) {
         return "<AITarget>: an https URL needs mod_ssl; load it";
     }
-    section = directive(
-        cmd, at, "<Proxy",
-        apr_psprintf(cmd->pool, "\"%s\" retry=0 connectiontimeout=%" APR_INT64_T_FMT
-                     "ms timeout=%" APR_INT64_T_FMT " ttl=30%s>",
-                     target->handler + strlen("proxy:"), target->connect_ms, longest / 1000 + 2,
-#if AP_SERVER_PATCHLEVEL_NUMBER >= 59
-                     " addressttl=60" /* a provider's addresses change while we run */
-#else
-                     ""
-#endif
-                     ),
-        NULL);
-    section->first_child = https ? tls_settings(cmd, at, target) : NULL;
+    section = directive(cmd, at, "<Proxy", proxy_args(cmd, target), NULL);
+    /* What a site says of these is meant for its own backends: with the first a caller's Host
+     * would go to the provider, the second would hide the provider's errors from us. */
+    section->first_child = directive(cmd, at, "ProxyPreserveHost", "Off",
+                                     directive(cmd, at, "ProxyErrorOverride", "Off", NULL));
+    if (ssl && strcmp(target->scheme, "http") != 0) {
+        section->first_child = tls_settings(cmd, at, target, section->first_child);
+    }
     wrong = ap_walk_config(section, cmd, cmd->context);
     cmd->directive = (ap_directive_t *)at;
+    if (!wrong) {
+        conf = ap_get_module_config(cmd->server->module_config, proxy);
+        target->section = APR_ARRAY_IDX(conf->sec_proxy, conf->sec_proxy->nelts - 1,
+                                        ap_conf_vector_t *);
+    }
     return wrong;
 }
 
@@ -138,7 +158,7 @@ static const char *complete(cmd_parms *cmd, ai_target_t *target)
     target->tls_ca_file = target->tls_ca_file
                               ? ap_server_root_relative(cmd->pool, target->tls_ca_file)
                               : NULL;
-    if (strcmp(target->scheme, "https") == 0 && target->tls_verify && !target->tls_ca_file) {
+    if (strcmp(target->scheme, "http") != 0 && target->tls_verify && !target->tls_ca_file) {
         return apr_psprintf(cmd->pool, "<AITarget %s>: no file with the system's certificate "
                             "authorities was found; name one with AITargetTLSCAFile",
                             target->name);

@@ -183,6 +183,9 @@ static const struct {
     { T("\"\\ud834\""), 1, "section 8.2: a high surrogate alone" },
     { T("\"\\udd1e\""), 1, "section 8.2: a low surrogate alone" },
     { T("\"\\udd1e\\ud834\""), 1, "section 8.2: surrogates the wrong way round" },
+    { T("\"\\udd1e\\udd1e\""), 1, "section 8.2: two low surrogates" },
+    { T("\"\\ud834\\udbff\""), 1, "section 8.2: a pair whose second half is too low" },
+    { T("\"\\ud834\\ue000\""), 1, "section 8.2: a pair whose second half is too high" },
     { T("\"\\ud834\\ud834\""), 1, "section 8.2: two high surrogates" },
     { T("\"\\ud834x\""), 1, "section 8.2: a high surrogate and a letter" },
     { T("\"\\ud834\\n\""), 1, "section 8.2: a high surrogate and an escape" },
@@ -207,6 +210,7 @@ static const struct {
     { T("\"\xF8\x88\x80\x80\x80\""), 1, "section 8.1: five bytes" },
     { T("\"\xFE\""), 1, "section 8.1: FE" },
     { T("\"\xFF\""), 1, "section 8.1: FF" },
+    { T("\"0123456789abcdef\xFFxxxxxxxx\""), 17, "section 8.1: a bad byte behind many" },
     { T("\"\xE9\""), 1, "section 8.1: Latin-1" },
     { T("[\xE9]"), 1, "section 8.1: Latin-1 outside a string" },
     { T("{\"\xFF\":1}"), 2, "section 8.1: bad UTF-8 in a key" },
@@ -223,6 +227,10 @@ static const struct {
     { T("{\"a\":1,\"b\":1,\"b\":1,\"a\":1}"), 13, "section 4: the first of two doubles is told" },
     { T("{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"c\":1}"), 55,
       "section 4: a key twice among ten" },
+    { T("{\"c\":1,\"b\":1,\"a\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"b\":1,\"c\":1}"), 49,
+      "section 4: the first of two doubles among ten is told" },
+    { T("{\"c\":1,\"b\":1,\"a\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"c\":1,\"b\":1}"), 49,
+      "section 4: and the other way round" },
 };
 
 static void test_rows(void)

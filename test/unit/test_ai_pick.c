@@ -159,11 +159,42 @@ static void test_depth(void)
     apr_pool_destroy(pool);
 }
 
+/* Keys as long as is looked at and longer, at once and byte by byte. */
+static void test_long_keys(void)
+{
+    static const char *const one[] = { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL };
+    char text[2100];
+    ai_pick_t *pick;
+    apr_pool_t *pool;
+    int n, i, at, right = 1;
+
+    apr_pool_create(&pool, NULL);
+    for (n = 0; n < 300; n++) {
+        at = sprintf(text, "{\"");
+        for (i = 0; i < n; i++) {
+            at += sprintf(text + at, "\\u0061");
+        }
+        at += sprintf(text + at, "\":1}");
+        pick = ai_pick_create(pool, one, 10);
+        right &= ai_pick_feed(pick, text, (apr_size_t)at) == AI_PICK_DONE;
+        right &= ai_slice_is(ai_pick_get(pick, 0), "1") == (n == 32);
+        pick = ai_pick_create(pool, one, 10);
+        for (i = 0; i < at; i++) {
+            ai_pick_feed(pick, text + i, 1);
+        }
+        right &= ai_pick_state(pick) == AI_PICK_DONE;
+        right &= ai_slice_is(ai_pick_get(pick, 0), "1") == (n == 32);
+    }
+    ok(right, "a key of 32 letters, all escaped, is found among shorter and longer ones");
+    apr_pool_destroy(pool);
+}
+
 int main(void)
 {
     apr_initialize();
     test_splits();
     test_depth();
+    test_long_keys();
     apr_terminate();
     return done();
 }
