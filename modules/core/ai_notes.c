@@ -134,3 +134,23 @@ int ai_notes_apply(ai_request_t *air)
     }
     return OK;
 }
+
+static int carry_note(void *to, const char *name, const char *value)
+{
+    if (strncmp(name, "ai-", 3) == 0) {
+        apr_table_setn(to, name, value);
+    }
+    return 1;
+}
+
+void ai_notes_carry(ai_request_t *air)
+{
+    request_rec *last = air->r;
+
+    while (last->next) {
+        last = last->next;
+    }
+    if (last != air->r) {
+        apr_table_do(carry_note, last->notes, air->r->notes, NULL);
+    }
+}

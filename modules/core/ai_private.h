@@ -72,6 +72,8 @@ const char *ai_notes_add_rule(cmd_parms *cmd, ai_core_conf_t *conf, const char *
 /* Evaluates the rules of the location and sets their notes: before anybody is identified, and
  * again once the model is known. OK or an HTTP status. */
 int ai_notes_apply(ai_request_t *air);
+/* Gives the notes to the request that an internal redirect led to last: the one that is logged. */
+void ai_notes_carry(ai_request_t *air);
 const char *ai_note_get(const ai_request_t *air, ai_note_e note);
 void ai_note_set(ai_request_t *air, ai_note_e note, const char *value);
 void ai_note_set_number(ai_request_t *air, ai_note_e note, apr_int64_t value);

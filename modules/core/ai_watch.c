@@ -154,17 +154,19 @@ static apr_time_t deadline(const ai_exchange_t *x, apr_time_t wait_began, const 
     return near;
 }
 
-static apr_status_t wait_for_target(ai_exchange_t *x, ap_filter_t *f)
+/* Waits until there may be something to read. probed_in_vain: the bytes that a probe sees are not
+ * enough (half a line, kept by mod_ssl), so sleep first. */
+static apr_status_t wait_for_target(ai_exchange_t *x, ap_filter_t *f, apr_time_t began,
+                                    int probed_in_vain)
 {
     int tls = ap_ssl_conn_is_ssl(f->c);
-    apr_time_t began = apr_time_now();
     struct pollfd pfd[2];
     apr_os_sock_t fd;
 
     if (apr_os_sock_get(&fd, ap_get_conn_socket(f->c)) != APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    while (!probe(x, f, tls)) {
+    for (; probed_in_vain || !probe(x, f, tls); probed_in_vain = 0) {
         int watched = caller_socket(x, &pfd[1]);
         const char *name;
         apr_time_t now = apr_time_now(), end = deadline(x, began, &name), beat;
@@ -195,19 +197,32 @@ static apr_status_t wait_for_target(ai_exchange_t *x, ap_filter_t *f)
     return APR_SUCCESS;
 }
 
+/*
+ * A blocking read from above becomes waits of ours and reads that do not block: a target that
+ * sends half a line and falls silent must not hold us below, where nobody looks at the clock.
+ */
 static apr_status_t filter_watch(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
                                  apr_read_type_e block, apr_off_t max)
 {
     ai_exchange_t *x = f->ctx;
+    apr_time_t began;
+    apr_status_t rv;
+    int in_vain;
 
-    if (block == APR_BLOCK_READ && (mode == AP_MODE_GETLINE || mode == AP_MODE_READBYTES)) {
-        apr_status_t rv = wait_for_target(x, f);
-
+    if (block != APR_BLOCK_READ || (mode != AP_MODE_GETLINE && mode != AP_MODE_READBYTES)) {
+        return ap_get_brigade(f->next, bb, mode, block, max);
+    }
+    began = apr_time_now();
+    for (in_vain = 0;; in_vain = 1) {
+        rv = wait_for_target(x, f, began, in_vain);
         if (rv != APR_SUCCESS) {
             return rv;
         }
+        rv = ap_get_brigade(f->next, bb, mode, APR_NONBLOCK_READ, max);
+        if (!APR_STATUS_IS_EAGAIN(rv) && (rv != APR_SUCCESS || !APR_BRIGADE_EMPTY(bb))) {
+            return rv;
+        }
     }
-    return ap_get_brigade(f->next, bb, mode, block, max);
 }
 
 /* mod_proxy's hook "create_req": the request was sent, nothing of the answer was read. */

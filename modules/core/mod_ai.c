@@ -102,8 +102,12 @@ static int on_log_transaction(request_rec *r)
 {
     ai_request_t *air = ai_request_of(r);
 
+    for (; !air && r->next; r = r->next) { /* a redirect may have led to us */
+        air = ai_request_of(r->next);
+    }
     if (air) {
         ai_request_settle(air); /* the net, for every road that did not end in an answer */
+        ai_notes_carry(air);
     }
     return DECLINED;
 }

@@ -82,6 +82,9 @@ my ($truth) = Gate::truths($answer->{headers}{'x-request-id'});
 is($truth->{key_tail}, 'Kx7Q', 'and the provider got its own key, not the password');
 is(ask('alice', basic('alice', 'river'))->{status}, 200, '"Require user": served');
 
+is(ask('keyed', 'X-Core-Key' => 'known')->{status}, 200, 'AINote ai-key-id: served');
+is(ask('keyed', 'X-Core-Key' => 'unknown')->{status}, 401, 'AINote ai-key-id, empty: not served');
+
 is($caller->request(path => '/v1/chat/completions', body => Gate::chat())->{status}, 200,
    'AIAnonymous On: served');
 

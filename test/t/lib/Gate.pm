@@ -34,6 +34,7 @@ use strict;
 use warnings;
 
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(time);
 
 our $DEADLINE = 10;    # seconds that any one wait may last
@@ -55,6 +56,14 @@ sub port_of
     $vhosts //= do { require './t/conf/apache_test_config.pm'; apache_test_config->new->{vhosts} };
     my $vhost = $vhosts->{$host} or die "no virtual host $host\n";
     return $vhost->{port};
+}
+
+# The port that route.conf.in leaves to Gate::Canned.
+sub canned_port
+{
+    open(my $conf, '<', 't/conf/route.conf') or die "t/conf/route.conf: $!\n";
+    my ($port) = grep { defined } map { /^Define ROUTE_CANNED_PORT (\d+)/ ? $1 : undef } <$conf>;
+    return $port // die "route.conf names no canned port\n";
 }
 
 sub sim_port
@@ -149,6 +158,18 @@ sub words_of_sim
     my $answer = caller_to_sim()->request(path => '/v1/chat/completions',
                                           body => chat(script => "tokens=$tokens"));
     return read_chat($answer)->{text};
+}
+
+# For diag(): an answer in a few lines.
+sub brief
+{
+    my ($answer) = @_;
+    my $headers = $answer->{headers};
+    return join("\n", "status $answer->{status}, whole $answer->{whole}, "
+                      . ($answer->{error} // 'no error'),
+                (map { "$_: $headers->{$_}" } sort keys %$headers),
+                length $answer->{body} . ' bytes: ' . substr($answer->{body}, 0, 700),
+                '... ' . substr($answer->{body}, -300));
 }
 
 # ------------------------------------------------------------------------- what really happened
@@ -475,11 +496,11 @@ sub head
 {
     my ($self) = @_;
     return $self->{answer} if $self->{answer};
-    until ($self->{in} =~ m{\AHTTP/2 (\d{3})[^\r\n]*\r\n(.*?)\r\n\r\n}s) {
+    until ($self->{in} =~ /\r\n\r\n/) {
         return $self->ended({ status => 0, headers => {}, body => '' }) unless $self->fill;
     }
+    $self->{in} =~ s{\AHTTP/2 (\d{3})[^\r\n]*\r\n(.*?)\r\n\r\n}{}s or die "no head: $self->{in}\n";
     my ($status, $lines) = ($1, $2);
-    $self->{in} =~ s/\A.*?\r\n\r\n//s;
     my %headers = map { /^([^:]+):\s*(.*?)\s*$/ ? (lc $1 => $2) : () } split /\r\n/, $lines;
     return $self->{answer} = { status => $status, headers => \%headers, body => '' };
 }
@@ -522,5 +543,85 @@ sub finish
 sub request { goto &Gate::Socket::request }
 
 sub DESTROY { local $?; $_[0]->close }
+
+# ------------------------------------------------ an upstream of the test's own, for rare answers
+
+# my $canned = Gate::Canned->new(sub { my ($request, $n) = @_; return $bytes });
+#
+# Answers on the port that route.conf.in leaves to it. The function gets the text of
+# the request and how many came before, and returns the bytes to send; the connection is then kept
+# open until the peer leaves, or closed at once when it returns ($bytes, 'close'). stop() ends it
+# and tells how many requests there were.
+package Gate::Canned;
+
+use strict;
+use warnings;
+
+use IO::Select       ();
+use IO::Socket::INET ();
+
+sub new
+{
+    my ($class, $answer) = @_;
+    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64, ReuseAddr => 1,
+                                         LocalPort => Gate::canned_port())
+        or die 'canned upstream, port ' . Gate::canned_port() . ": $!\n";
+    pipe(my $from, my $to) or die "pipe: $!\n";
+    my $pid = fork() // die "fork: $!\n";
+    if (!$pid) {
+        local $SIG{TERM} = sub { POSIX::_exit(0) };
+        $to->autoflush(1);
+        serve($listener, $answer, $to);
+        POSIX::_exit(0);
+    }
+    close($to);
+    return bless { pid => $pid, from => $from }, $class;
+}
+
+sub serve
+{
+    my ($listener, $answer, $to) = @_;
+    my $all = IO::Select->new($listener);
+    my %in;
+    my $n = 0;
+    while (my @ready = $all->can_read) {
+        for my $socket (@ready) {
+            if ($socket == $listener) {
+                $all->add(scalar $listener->accept);
+                next;
+            }
+            if (!sysread($socket, $in{$socket}, 65536, length($in{$socket} // ''))) {
+                delete $in{$socket};
+                $all->remove($socket);
+                close($socket);
+                next;
+            }
+            my ($head) = $in{$socket} =~ /\A(.*?\r\n\r\n)/s or next;
+            my ($length) = $head =~ /^Content-Length: (\d+)/mi;
+            next if length $in{$socket} < length($head) + ($length // 0);
+            my ($bytes, $close) = $answer->($in{$socket}, $n++);
+            $in{$socket} = '';
+            print $to '.';
+            syswrite($socket, $bytes);
+            next unless $close;
+            $all->remove($socket);
+            close($socket);
+        }
+    }
+    return;
+}
+
+sub stop
+{
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return $self->{count};
+    local $?;
+    kill('TERM', $pid);
+    waitpid($pid, 0);
+    local $/;
+    return $self->{count} = length(readline($self->{from}) // '');
+}
+
+sub DESTROY { $_[0]->stop }
 
 1;

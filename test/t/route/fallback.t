@@ -51,6 +51,16 @@ my @own_faults = (
 my $words = Gate::words_of_sim(12);
 my %callers = map { $_ => Gate::caller_of($_) } qw(h1 tls h2);
 
+# A cell that hangs must not take the others with it.
+sub cell
+{
+    my ($check, $front, @more) = @_;
+    return if eval { $check->($front, @more); 1 };
+    fail("$front, @more: $@");
+    $callers{$front} = Gate::caller_of($front);
+    return;
+}
+
 sub check_failure
 {
     my ($front, $streamed, $name, $script, %o) = @_;
@@ -77,7 +87,7 @@ sub check_failure
         ended => @calls ? $calls[-1]{ended} : undef, broken => $seen->{broken},
         retry_after => $answer->{headers}{'retry-after'},
     }, $good, "$front, " . ($streamed ? 'streamed' : 'plain') . ": $name")
-        or diag(explain($answer), explain($log), explain(\@calls));
+        or diag(Gate::brief($answer), map { Gate::to_json($_) } $log, @calls);
     return;
 }
 
@@ -97,7 +107,7 @@ sub check_own_fault
         { (map { $_ => $direct->{$_} } @of_answer), type => $direct->{headers}{'content-type'},
           target => 'first', attempts => 1 },
         "$front, " . ($streamed ? 'streamed' : 'plain') . ": $script is the caller's to see")
-        or diag(explain($answer));
+        or diag(Gate::brief($answer));
     return;
 }
 
@@ -106,9 +116,9 @@ for my $front (qw(h1 tls h2)) {
         for my $failure (@failures) {
             my ($name, $script, %o) = @$failure;
             next if $o{only} && $o{only} ne ($streamed ? 'streamed' : 'plain');
-            check_failure($front, $streamed, $name, $script, %o);
+            cell(\&check_failure, $front, $streamed, $name, $script, %o);
         }
-        check_own_fault($front, $streamed, @$_) for @own_faults;
+        cell(\&check_own_fault, $front, $streamed, @$_) for @own_faults;
     }
 }
 
