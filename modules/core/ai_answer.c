@@ -82,6 +82,7 @@ static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
     request_rec *r = f->r;
     ai_request_t *air = f->ctx;
     int at_end = !APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
+    const ai_error_t *error;
     ai_slice_t body;
 
     apr_brigade_cleanup(bb);
@@ -89,7 +90,15 @@ static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
         return APR_SUCCESS;
     }
     ap_remove_output_filter(f);
-    body = air->dialect->write_error(r->pool, error_of(air, air->r->status));
+    error = error_of(air, air->r->status);
+    body = air->dialect->write_error(r->pool, error);
+    if (!ai_note_get(air, AI_NOTE_DENY) && error->code) {
+        ai_note_set(air, AI_NOTE_DENY, error->code);
+    }
+    if (!apr_table_get(r->err_headers_out, "x-request-id")) {
+        /* An error that a filter met loses what was set for errors. */
+        apr_table_setn(r->headers_out, "x-request-id", ai_note_get(air, AI_NOTE_REQUEST_ID));
+    }
     r->status = air->r->status; /* an ErrorDocument page begins again with 200 */
     r->content_encoding = NULL;
     apr_table_unset(r->headers_out, "Content-Encoding");

@@ -6,11 +6,9 @@
  * growing by doubling would leak, and where it could not be given back before a long answer ends.
  * What all requests of a child hold together is bounded by AIBodyMemory.
  *
- * Lives in: malloc, with a cleanup on r->pool.
+ * Lives in: the system's memory (ai_buffer.h), with a cleanup on r->pool.
  * Shared state: the child's count of held bytes, one atomic.  May block: on the caller's upload.
  */
-
-#include <stdlib.h>
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
@@ -27,15 +25,12 @@ void ai_body_child_init(apr_pool_t *pchild)
 
 void ai_body_free(ai_request_t *air)
 {
-    ai_private_t *priv = air->priv;
+    ai_buffer_t *body = &air->priv->body;
 
-    free(priv->body);
-    priv->body = NULL;
-    priv->body_len = 0;
-    if (priv->body_held) {
-        apr_atomic_sub64(bytes_held, priv->body_held);
-        priv->body_held = 0;
+    if (body->size) {
+        apr_atomic_sub64(bytes_held, body->size);
     }
+    ai_buffer_free(body);
     air->doc = NULL;
 }
 
@@ -45,28 +40,27 @@ static apr_status_t forget_body(void *air)
     return APR_SUCCESS;
 }
 
+static int refuse_load(ai_request_t *air, const char *message)
+{
+    apr_table_setn(air->r->err_headers_out, "Retry-After", "1");
+    return ai_refuse_with(air, HTTP_SERVICE_UNAVAILABLE, "overloaded", NULL, message);
+}
+
 /* Makes room for size bytes. OK, or the refusal. */
 static int hold(ai_request_t *air, apr_size_t size)
 {
-    ai_private_t *priv = air->priv;
-    apr_size_t more = size - priv->body_held;
+    ai_buffer_t *body = &air->priv->body;
+    apr_size_t more = size - body->size;
     apr_uint64_t limit = (apr_uint64_t)ai_core_number(air->r, AI_BODY_MEMORY);
-    char *body;
 
     if (apr_atomic_add64(bytes_held, more) + more > limit) {
         apr_atomic_sub64(bytes_held, more);
-        apr_table_setn(air->r->err_headers_out, "Retry-After", "1");
-        return ai_refuse_with(air, HTTP_SERVICE_UNAVAILABLE, "overloaded", NULL,
-                              "The gateway holds too many request bodies; try again shortly.");
+        return refuse_load(air, "The gateway holds too many request bodies; try again shortly.");
     }
-    body = realloc(priv->body, size);
-    if (!body) {
+    if (ai_buffer_reserve(body, size) != APR_SUCCESS) {
         apr_atomic_sub64(bytes_held, more);
-        return ai_refuse_with(air, HTTP_SERVICE_UNAVAILABLE, "overloaded", NULL,
-                              "The gateway is out of memory; try again shortly.");
+        return refuse_load(air, "The gateway is out of memory; try again shortly.");
     }
-    priv->body = body;
-    priv->body_held = size;
     return OK;
 }
 
@@ -80,25 +74,22 @@ static int refuse_size(ai_request_t *air)
 
 static int append(ai_request_t *air, const char *bytes, apr_size_t n)
 {
-    ai_private_t *priv = air->priv;
-    apr_size_t need = priv->body_len + n;
-    apr_size_t size = priv->body_held ? priv->body_held : 8192;
+    ai_buffer_t *body = &air->priv->body;
+    apr_size_t need = body->n + n;
+    apr_size_t size = body->size ? body->size : 8192;
     int status;
 
     if (need > (apr_size_t)ai_core_number(air->r, AI_BODY_LIMIT)) {
         air->r->connection->keepalive = AP_CONN_CLOSE; /* the rest of the upload is not wanted */
         return refuse_size(air);
     }
-    if (need > priv->body_held) {
-        while (size < need) {
-            size *= 2;
-        }
-        if ((status = hold(air, size)) != OK) {
-            return status;
-        }
+    while (size < need) {
+        size *= 2;
     }
-    memcpy(priv->body + priv->body_len, bytes, n);
-    priv->body_len = need;
+    if (size > body->size && (status = hold(air, size)) != OK) {
+        return status;
+    }
+    ai_buffer_add(body, bytes, n);
     return OK;
 }
 
@@ -190,7 +181,7 @@ int ai_body_read(ai_request_t *air)
     }
     /* An inflating input filter has taken the header away by now. */
     coding = apr_table_get(r->headers_in, "Content-Encoding");
-    if (priv->body_status == OK && priv->body_len && coding
+    if (priv->body_status == OK && priv->body.n && coding
         && ap_cstr_casecmp(coding, "identity") != 0) {
         priv->body_status =
             ai_refuse_with(air, HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", NULL,

@@ -64,7 +64,7 @@ static int is_json(const request_rec *r)
 static int check_json(ai_request_t *air)
 {
     request_rec *r = air->r;
-    ai_slice_t text = { air->priv->body, air->priv->body_len };
+    ai_slice_t text = { air->priv->body.p, air->priv->body.n };
     ai_json_doc_t *doc = apr_pcalloc(r->pool, sizeof(*doc));
     ai_json_error_t wrong;
 
@@ -114,7 +114,7 @@ int ai_decode(ai_request_t *air)
     if (status == OK) {
         status = ai_body_read(air);
     }
-    if (status == OK && (known || (air->priv->body_len && is_json(air->r)))) {
+    if (status == OK && (known || (air->priv->body.n && is_json(air->r)))) {
         status = check_json(air);
         if (status == OK && air->doc) {
             status = read_ask(air);

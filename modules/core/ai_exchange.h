@@ -54,6 +54,7 @@ struct ai_exchange_t {
 
     int keeping;               /* the failure in hand says why */
     apr_size_t drained;        /* bytes of it that have come */
+    apr_time_t failed_at;
 
     /* kept from the latest failure that said why */
     char *kept;

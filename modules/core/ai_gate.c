@@ -132,6 +132,7 @@ void ai_gate_fail(ai_exchange_t *x, const char *reason, int status)
     x->gate = GATE_KEEP;
     x->keeping = 0;
     x->drained = 0;
+    x->failed_at = apr_time_now();
     x->attempt->reason = reason;
     if (!x->attempt->status) {
         x->attempt->status = status;
@@ -173,7 +174,8 @@ void ai_gate_keep(ai_exchange_t *x, const char *bytes, apr_size_t n)
 }
 
 /* Takes the rest of a failure's body, so that its connection can be used again; but not more than
- * we would keep: a target that goes on is cut off. */
+ * we would keep, nor for long (ai_watch.c): a target that goes on is cut off. So is one whose
+ * answer made no sense: what else may lie on its connection should meet nobody. */
 static apr_status_t keep(ai_exchange_t *x, apr_bucket_brigade *bb)
 {
     apr_bucket *b;
@@ -190,7 +192,7 @@ static apr_status_t keep(ai_exchange_t *x, apr_bucket_brigade *bb)
         }
     }
     apr_brigade_cleanup(bb);
-    return x->drained <= AI_ERROR_MAX ? APR_SUCCESS : APR_ECONNABORTED;
+    return x->keeping && x->drained <= AI_ERROR_MAX ? APR_SUCCESS : APR_ECONNABORTED;
 }
 
 /* ---------------------------------------------------------------------- the verdict */
@@ -234,6 +236,9 @@ static void judge(ai_exchange_t *x)
                  || (x->wants_object && !type_is(r, "application/json"))
                  || ap_is_HTTP_REDIRECT(r->status))) {
         ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+    }
+    else if (r->status == HTTP_OK && !r->content_type && apr_is_empty_table(r->headers_out)) {
+        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY); /* no head at all: "HTTP/0.9" */
     }
     if (x->gate != GATE_PENDING) {
         return;

@@ -13,6 +13,7 @@
 #include <http_ssl.h>
 #include <util_filter.h>
 
+#include "ai_buffer.h"
 #include "ai_conf.h"
 #include "mod_ai.h"
 
@@ -84,9 +85,7 @@ typedef struct ai_exchange_t ai_exchange_t;
 
 /* The core's own part of a request. */
 typedef struct ai_private_t {
-    char *body;                 /* malloc'ed, counted; NULL before it is read and once freed */
-    apr_size_t body_len;
-    apr_size_t body_held;       /* bytes that are counted against AIBodyMemory */
+    ai_buffer_t body;           /* its size is counted against AIBodyMemory */
     int body_read;              /* 1 once it was tried */
     int body_status;            /* OK, or the HTTP status that the try ended in */
     const ai_error_t *refusal;  /* what to tell the caller */

@@ -61,7 +61,7 @@ apr_status_t ai_upstream_begin(ai_exchange_t *x)
     ai_request_t *air = x->air;
     request_rec *r = air->r;
     const ai_target_t *target = x->attempt->target;
-    ai_slice_t body = { air->priv->body, air->priv->body_len };
+    ai_slice_t body = { air->priv->body.p, air->priv->body.n };
     ai_splice_t splice;
     apr_status_t rv = APR_SUCCESS;
 

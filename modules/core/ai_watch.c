@@ -22,6 +22,8 @@
 
 /* The longest sleep where only looking tells that something happened. */
 #define SLICE_HTTP2_MS 50
+/* How long the rest of a failure's body is waited for. */
+#define DRAIN_MS 1000
 /* TLS may hold bytes that poll() cannot see; see probe(). */
 #define SLICE_TLS_MS 700
 
@@ -138,7 +140,7 @@ static int probe(ai_exchange_t *x, ap_filter_t *f, int tls)
     return 0;
 }
 
-/* The nearest deadline of the attempt, or 0; *name says which. */
+/* The nearest deadline of the attempt, or 0; *name says which, NULL is none that is a failure. */
 static apr_time_t deadline(const ai_exchange_t *x, apr_time_t wait_began, const char **name)
 {
     const ai_target_t *target = x->attempt->target;
@@ -150,6 +152,10 @@ static apr_time_t deadline(const ai_exchange_t *x, apr_time_t wait_began, const 
     if (total && (!near || total < near)) {
         *name = "total-timeout";
         near = total;
+    }
+    if (x->gate == GATE_KEEP && (!near || x->failed_at + DRAIN_MS * 1000 < near)) {
+        *name = NULL; /* it has failed already */
+        near = x->failed_at + DRAIN_MS * 1000;
     }
     return near;
 }

@@ -3,6 +3,8 @@
 #ifndef ROUTE_RULE_H
 #define ROUTE_RULE_H
 
+#include <apr_hash.h>
+
 #include "mod_ai.h"
 
 typedef struct route_rule_t {

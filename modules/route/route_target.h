@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* route_target.h - <AITarget name>: an upstream, from the configuration. */
+/* route_target.h - the section <AITarget name>: an upstream, from the configuration. */
 #ifndef ROUTE_TARGET_H
 #define ROUTE_TARGET_H
+
+#include <apr_hash.h>
 
 #include "mod_ai.h"
 

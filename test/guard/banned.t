@@ -13,7 +13,7 @@ my $raw     = qr/(?<![.>\w])(malloc|calloc|realloc|free|strdup|strndup)\s*\(/;
 my $drawers = qr/(?:^|_)(?:util|utils|common|misc|helper|helpers|manager)(?:_|\.|$)/;
 my $selves  = join '|', 'TO' . 'DO', 'FIX' . 'ME', 'X' . 'XX', 'HA' . 'CK';
 
-# lib's lines that call what $what names, but for the word "banned:" with a reason beside it.
+# The lines that call what $what names.
 sub calls
 {
     my ($what, @files) = @_;
@@ -28,6 +28,11 @@ sub calls
     return @found;
 }
 
+# Rule Zero: what departs, and why.
+my %raw_allowed = (
+    'modules/core/ai_body.c' => 'a body is given back before its request ends; a pool cannot',
+);
+
 my @modules = files(qr/\.[ch]$/, 'modules');
 my @tools   = files(qr/\.[ch]$/, 'test/sim', 'bench');
 my @ours    = files(qr/\.(?:[chtm4]|pm|pl|sh|am|ac|py|mjs|conf|in)$|^[^.]+$/,
@@ -35,7 +40,7 @@ my @ours    = files(qr/\.(?:[chtm4]|pm|pl|sh|am|ac|py|mjs|conf|in)$|^[^.]+$/,
 
 rule('no banned function in modules', calls($guesses, @modules));
 rule('no banned function in the simulator and the load generator', calls($guesses, @tools));
-rule('raw memory only in modules/lib', calls($raw, grep { !m{^modules/lib/} } @modules));
+rule('raw memory only in modules/lib', calls($raw, grep { !m{^modules/lib/} && !$raw_allowed{$_} } @modules));
 
 my %seen;
 rule('no two sources share a name',

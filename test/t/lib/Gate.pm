@@ -480,6 +480,7 @@ sub close
 {
     my ($self) = @_;
     my $pid = delete $self->{pid} or return;
+    local $?;
     kill('KILL', $pid);
     waitpid($pid, 0);
     CORE::close($self->{from});
@@ -509,6 +510,7 @@ sub ended
 {
     my ($self, $answer) = @_;
     my $pid = delete $self->{pid};
+    local $? = 0;
     waitpid($pid, 0) if $pid;
     $answer->{whole} = $? == 0 ? 1 : 0;
     $answer->{error} = $? ? 'curl ended with ' . ($? >> 8) : undef;
@@ -542,7 +544,7 @@ sub finish
 
 sub request { goto &Gate::Socket::request }
 
-sub DESTROY { local $?; $_[0]->close }
+sub DESTROY { $_[0]->close }
 
 # ------------------------------------------------ an upstream of the test's own, for rare answers
 

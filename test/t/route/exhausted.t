@@ -63,10 +63,10 @@ for my $streamed (1, 0) {
     is($answer->{status}, 503, "$how: an HTML page as last answer keeps its status");
     unlike($answer->{body}, qr/Traceback|stack/i, "$how: and is no leak");
 
-    ($answer, $log) = ask('exhausted', 'm?reset=headers', 'status=429;retry_after=3',
+    ($answer, $log) = ask('exhausted', 'dead-end', 'status=429;retry_after=3',
                           stream => $streamed);
     is_deeply([@$answer{qw(status whole)}, $answer->{headers}{'retry-after'}, $log->{attempts}],
-              [429, 1, 3, 2], "$how: an answer that says something is better than a later reset")
+              [429, 1, 3, 2], "$how: an answer that says something is better than a later refusal")
         or diag(Gate::brief($answer), Gate::to_json($log));
 
     # ------------------------------------------------------------------------ nobody answered
