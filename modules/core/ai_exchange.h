@@ -51,6 +51,7 @@ struct ai_exchange_t {
     ai_slice_t chunk;          /* the bytes of the bucket in hand */
     ai_slice_t run;            /* the part of it that passes as it is, so far */
     int cut_short;             /* the last event broke off */
+    int hid_last;              /* the last event was left out */
 
     int keeping;               /* the failure in hand says why */
     apr_size_t drained;        /* bytes of it that have come */

@@ -59,6 +59,19 @@ static void emit_event(ai_exchange_t *x, const ai_sse_event_t *event)
     emit(x, raw);
 }
 
+/* Lets an event pass, but for usage that only we asked for; and a LF that comes alone is the rest
+ * of the line end of what came before it. */
+static void pass_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e kind)
+{
+    int hide = (kind == AI_EVENT_USAGE && x->stream.hide_usage)
+               || (x->hid_last && event->raw.n == 1 && *event->raw.p == '\n');
+
+    x->hid_last = hide;
+    if (!hide) {
+        emit_event(x, event);
+    }
+}
+
 /* An event before the gate is open. */
 static apr_status_t weigh_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e kind)
 {
@@ -86,9 +99,7 @@ static apr_status_t weigh_event(ai_exchange_t *x, const ai_sse_event_t *event, a
     default:
         write_run(x);
         ai_gate_open(x);
-        if (kind != AI_EVENT_USAGE || !x->stream.hide_usage) {
-            emit_event(x, event);
-        }
+        pass_event(x, event, kind);
         return APR_SUCCESS;
     }
 }
@@ -106,9 +117,7 @@ static apr_status_t on_event(void *baton, const ai_sse_event_t *event)
         x->cut_short = 1;
         return event->complete ? APR_EGENERAL : APR_SUCCESS;
     }
-    if (kind != AI_EVENT_USAGE || !x->stream.hide_usage) {
-        emit_event(x, event);
-    }
+    pass_event(x, event, kind);
     return APR_SUCCESS;
 }
 

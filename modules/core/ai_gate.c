@@ -314,7 +314,8 @@ void ai_gate_begin(ai_exchange_t *x)
     apr_brigade_cleanup(x->out);
     apr_brigade_cleanup(x->held);
     x->gate = GATE_PENDING;
-    x->judged = x->streams = x->wants_object = x->got_body = x->cut_short = 0;
+    x->judged = x->streams = x->wants_object = x->got_body = 0;
+    x->cut_short = x->hid_last = 0;
     x->held_bytes = 0;
     x->run = x->chunk = (ai_slice_t){ NULL, 0 };
     x->sse = NULL;

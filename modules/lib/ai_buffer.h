@@ -22,11 +22,18 @@ typedef struct ai_buffer_t {
     apr_size_t size; /* how many there is room for */
 } ai_buffer_t;
 
-/* Makes room for exactly size bytes in all, where there is less. APR_ENOMEM changes nothing. */
+/* More than any buffer here has a use for: a size beyond is a slip of arithmetic. */
+#define AI_BUFFER_MAX ((apr_uint64_t)1 << 34)
+
+/* Makes room for exactly size bytes in all, where there is less. APR_ENOMEM (also for more than
+ * AI_BUFFER_MAX) changes nothing. */
 apr_status_t ai_buffer_reserve(ai_buffer_t *buffer, apr_size_t size);
 
 /* Adds n bytes; there must be room. */
 void ai_buffer_add(ai_buffer_t *buffer, const char *bytes, apr_size_t n);
+
+/* The same, but makes room, twice as much each time it is short. APR_ENOMEM changes nothing. */
+apr_status_t ai_buffer_append(ai_buffer_t *buffer, const char *bytes, apr_size_t n);
 
 /* Gives the memory back; the buffer is empty then, and may be used again. */
 void ai_buffer_free(ai_buffer_t *buffer);

@@ -7,69 +7,36 @@
  * event is then read for its fields, in one piece: from the bytes fed where it lies in them, else
  * from the carry buffer.
  */
-#include <stdlib.h>
-
+#include "ai_buffer.h"
 #include "ai_sse.h"
 
 /* A buffer larger than this is given back when it is empty; most events are far smaller. */
 #define KEEP_BYTES 16384
-#define FIRST_BYTES 512
-
-typedef struct buffer_t {
-    char *bytes;
-    apr_size_t n;
-    apr_size_t room;
-} buffer_t;
 
 struct ai_sse_t {
     apr_size_t max_event;
     apr_status_t broken; /* APR_SUCCESS, or what every further call returns */
-    buffer_t carry;      /* the beginning of an event whose end has not come */
-    buffer_t joined;     /* the data of an event with more than one data line */
+    ai_buffer_t carry;      /* the beginning of an event whose end has not come */
+    ai_buffer_t joined;     /* the data of an event with more than one data line */
     int line_empty;      /* no byte yet in the line at hand */
     int after_cr;        /* the last byte was CR: a LF now belongs to it */
     int begun;           /* the first event is through: no byte order mark any more */
 };
 
-static void empty_buffer(buffer_t *buffer)
+static void empty_buffer(ai_buffer_t *buffer)
 {
     buffer->n = 0;
-    if (buffer->room > KEEP_BYTES) {
-        free(buffer->bytes);
-        buffer->bytes = NULL;
-        buffer->room = 0;
+    if (buffer->size > KEEP_BYTES) {
+        ai_buffer_free(buffer);
     }
-}
-
-static apr_status_t append(buffer_t *buffer, const char *bytes, apr_size_t n)
-{
-    apr_size_t room = buffer->room ? buffer->room : FIRST_BYTES;
-    char *larger;
-
-    while (room - buffer->n < n) {
-        room *= 2;
-    }
-    if (room != buffer->room) {
-        larger = realloc(buffer->bytes, room);
-        if (!larger) {
-            return APR_ENOMEM;
-        }
-        buffer->bytes = larger;
-        buffer->room = room;
-    }
-    if (n > 0) {
-        memcpy(buffer->bytes + buffer->n, bytes, n);
-    }
-    buffer->n += n;
-    return APR_SUCCESS;
 }
 
 static apr_status_t forget_buffers(void *baton)
 {
     ai_sse_t *sse = baton;
 
-    free(sse->carry.bytes);
-    free(sse->joined.bytes);
+    ai_buffer_free(&sse->carry);
+    ai_buffer_free(&sse->joined);
     return APR_SUCCESS;
 }
 
@@ -93,15 +60,15 @@ static apr_status_t add_data(ai_sse_t *sse, ai_sse_event_t *event, ai_slice_t va
         return APR_SUCCESS;
     }
     if (sse->joined.n == 0) {
-        rv = append(&sse->joined, event->data.p, event->data.n);
+        rv = ai_buffer_append(&sse->joined, event->data.p, event->data.n);
     }
     if (rv == APR_SUCCESS) {
-        rv = append(&sse->joined, "\n", 1);
+        rv = ai_buffer_append(&sse->joined, "\n", 1);
     }
     if (rv == APR_SUCCESS) {
-        rv = append(&sse->joined, value.p, value.n);
+        rv = ai_buffer_append(&sse->joined, value.p, value.n);
     }
-    event->data.p = sse->joined.bytes;
+    event->data.p = sse->joined.p;
     event->data.n = sse->joined.n;
     return rv;
 }
@@ -227,11 +194,11 @@ static apr_status_t feed(ai_sse_t *sse, const char *at, const char *end, ai_sse_
             if (n > sse->max_event || sse->carry.n > sse->max_event - n) {
                 return APR_ENOSPC;
             }
-            rv = append(&sse->carry, at, n);
+            rv = ai_buffer_append(&sse->carry, at, n);
             if (!stop || rv != APR_SUCCESS) {
                 return rv;
             }
-            rv = hand_on(sse, sse->carry.bytes, sse->carry.n, 1, fn, baton);
+            rv = hand_on(sse, sse->carry.p, sse->carry.n, 1, fn, baton);
             empty_buffer(&sse->carry);
         }
         else {
@@ -257,7 +224,7 @@ apr_status_t ai_sse_feed(ai_sse_t *sse, const char *bytes, apr_size_t n, ai_sse_
 apr_status_t ai_sse_end(ai_sse_t *sse, ai_sse_event_fn *fn, void *baton)
 {
     if (sse->broken == APR_SUCCESS && sse->carry.n > 0) {
-        sse->broken = hand_on(sse, sse->carry.bytes, sse->carry.n, 0, fn, baton);
+        sse->broken = hand_on(sse, sse->carry.p, sse->carry.n, 0, fn, baton);
         empty_buffer(&sse->carry);
     }
     return sse->broken;

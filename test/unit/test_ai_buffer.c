@@ -9,6 +9,7 @@
 int main(void)
 {
     ai_buffer_t buffer = { NULL, 0, 0 };
+    int i, good = 1;
 
     ok(ai_buffer_reserve(&buffer, 4) == APR_SUCCESS && buffer.size == 4, "room for four");
     ai_buffer_add(&buffer, "abcd", 4);
@@ -23,6 +24,14 @@ int main(void)
     ai_buffer_free(&buffer);
     ok(buffer.p == NULL && buffer.n == 0 && buffer.size == 0, "empty after it was freed");
     ok(ai_buffer_reserve(&buffer, 8) == APR_SUCCESS, "and can be used again");
+    ai_buffer_add(&buffer, "12345678", 8);
+    for (i = 0; i < 1000; i++) {
+        good = good && ai_buffer_append(&buffer, "xyz", 3) == APR_SUCCESS;
+    }
+    ok(good && buffer.n == 3008 && memcmp(buffer.p, "12345678xyzxyz", 14) == 0
+           && memcmp(buffer.p + 3002, "xyzxyz", 6) == 0,
+       "a thousand pieces, in order");
+    ok(buffer.size >= 3008 && buffer.size <= 2 * 3008, "with room for at most twice as much");
     ai_buffer_free(&buffer);
     return done();
 }

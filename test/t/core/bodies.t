@@ -159,7 +159,7 @@ is($first->finish->{status}, 200, 'the first is served');
 is($server->caller->request(path => "/v1$chat", body => sized(40_000))->{status}, 200,
    'and then there is room again');
 my $long = $server->caller;
-$long->ask(path => "/v1$chat", body => Gate::chat(stream => 1, script => 'tokens=9;stall=4',
+$long->ask(path => "/v1$chat", body => Gate::chat(stream => 1, script => 'tokens=300;gap=20',
                                                   text => 'x' x 40_000));
 ok($long->read_until(qr/data:/), 'a long stream has begun');
 is($server->caller->request(path => "/v1$chat", body => sized(40_000))->{status}, 200,

@@ -135,7 +135,7 @@ ok(!exists seen($part)->{range}, 'and does not go up') if $part->{status} == 200
 
 # --------------------------------------------------------------------------------------- down
 
-my %kept = ('x-provider-fact' => 12, 'x-ratelimit-remaining-requests' => 99,
+my %kept = ('x-provider-fact' => 12, 'x-provider-limit' => 99,
             'ai-provider-request-id' => 'req_provider');
 my @gone = qw(set-cookie alt-svc strict-transport-security openai-organization nel report-to);
 for my $case (['plain', {}, Gate::chat()], ['streamed', {}, Gate::chat(stream => 1)],

@@ -97,7 +97,7 @@ is(status_of('bad JSON', body => qq({"model":"two","$secret{'the prompt'}":NaN})
 is(status_of('no model', body => qq({"messages":"$secret{'the prompt'}"})), 400, 'no model');
 is(status_of('a list', body => qq(["$secret{'the prompt'}"])), 400, 'a list');
 is(status_of('upload', model => 'x', path => '/files', body => "\x01$secret{'the upload'}\x02"), 400, 'an upload that is no JSON');
-ask('left', stream => 1, model => 'known', sim => 'tokens=9;stall=5', leave => 1);
+ask('left', stream => 1, model => 'known', sim => 'tokens=300;gap=20', leave => 1);
 
 # --------------------------------------------------------------------------------- what was written
 

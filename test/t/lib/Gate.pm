@@ -247,6 +247,7 @@ use warnings;
 
 use IO::Socket::INET ();
 use IO::Socket::SSL  ();
+use Socket           ();
 use Time::HiRes qw(time);
 
 sub new
@@ -280,6 +281,15 @@ sub close
 
 # Ends our sending side; we go on reading.
 sub half_close { return CORE::shutdown($_[0]{socket}, 1) }
+
+# Leaves with a TCP reset.
+sub reset
+{
+    my ($self) = @_;
+    setsockopt($self->{socket}, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack('ii', 1, 0))
+        or die "SO_LINGER: $!\n";
+    return CORE::close(delete $self->{socket});
+}
 
 sub send_raw
 {
