@@ -6,9 +6,8 @@ AS_IF([test -z "$PKG_CONFIG"], [AC_MSG_ERROR([pkg-config not found; install pkg-
 PKG_CHECK_MODULES([JSONC], [json-c >= 0.16], [],
     [AC_MSG_ERROR([json-c 0.16 or later not found; install libjson-c-dev (Debian) or json-c-devel (Fedora)])])
 AI_JSONC_VERSION=`$PKG_CONFIG --modversion json-c`
-dnl json-c's own include path ends in /json-c; code says <json-c/json.h>, so both forms work.
+dnl json-c's own include path ends in /json-c; with its parent <json.h> and <json-c/json.h> work.
 JSONC_CFLAGS="$JSONC_CFLAGS -I`$PKG_CONFIG --variable=includedir json-c`"
-AS_CASE(["$JSONC_CFLAGS "], [*"-I/usr/include "*],
-    [JSONC_CFLAGS=`AS_ECHO(["$JSONC_CFLAGS "]) | $SED 's,-I/usr/include ,,'`])
+JSONC_CFLAGS=`AS_ECHO(["$JSONC_CFLAGS"]) | $SED "$ai_as_system"`
 AC_SUBST([JSONC_CFLAGS])
 ])

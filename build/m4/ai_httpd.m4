@@ -47,9 +47,11 @@ AS_IF([test ! -x "$ai_apr_config" || test ! -x "$ai_apu_config"],
     [AC_MSG_ERROR([apr-1-config or apu-1-config not found; install the APR and APR-util development files])])
 AS_VERSION_COMPARE([`$ai_apr_config --version`], [1.7],
     [AC_MSG_ERROR([APR `$ai_apr_config --version` is too old; 1.7 or later is needed])])
-AI_APR_CPPFLAGS="`$ai_apr_config --cppflags --includes` `$ai_apu_config --includes`"
+dnl As system headers: what compilers say of the macros in there is not ours to mend.
+ai_as_system='s,-I *\(/[[^ ]]*\),-isystem \1,g;s,-isystem /usr/include\( \|$\),\1,g'
+AI_APR_CPPFLAGS=`{ $ai_apr_config --cppflags --includes; $ai_apu_config --includes; } | tr '\n' ' ' | $SED "$ai_as_system"`
 AI_APR_LIBS="`$ai_apr_config --link-ld --libs`"
-AI_HTTPD_CPPFLAGS="-I$ai_includedir `"$APXS" -q EXTRA_CPPFLAGS`"
+AI_HTTPD_CPPFLAGS="-isystem $ai_includedir `"$APXS" -q EXTRA_CPPFLAGS`"
 AC_SUBST([AI_APR_CPPFLAGS])
 AC_SUBST([AI_APR_LIBS])
 AC_SUBST([AI_HTTPD_CPPFLAGS])

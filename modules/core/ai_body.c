@@ -15,20 +15,16 @@
 
 #include "ai_private.h"
 
-/* Set once in child_init. */
-static volatile apr_uint64_t *bytes_held;
-
-void ai_body_child_init(apr_pool_t *pchild)
-{
-    bytes_held = apr_pcalloc(pchild, sizeof(*bytes_held));
-}
+/* Of this child process. A static, since it must outlive every request: at exit httpd destroys
+ * pchild before the pools of connections that are still open. */
+static volatile apr_uint64_t bytes_held;
 
 void ai_body_free(ai_request_t *air)
 {
     ai_buffer_t *body = &air->priv->body;
 
     if (body->size) {
-        apr_atomic_sub64(bytes_held, body->size);
+        apr_atomic_sub64(&bytes_held, body->size);
     }
     ai_buffer_free(body);
     air->doc = NULL;
@@ -53,12 +49,12 @@ static int hold(ai_request_t *air, apr_size_t size)
     apr_size_t more = size - body->size;
     apr_uint64_t limit = (apr_uint64_t)ai_core_number(air->r, AI_BODY_MEMORY);
 
-    if (apr_atomic_add64(bytes_held, more) + more > limit) {
-        apr_atomic_sub64(bytes_held, more);
+    if (apr_atomic_add64(&bytes_held, more) + more > limit) {
+        apr_atomic_sub64(&bytes_held, more);
         return refuse_load(air, "The gateway holds too many request bodies; try again shortly.");
     }
     if (ai_buffer_reserve(body, size) != APR_SUCCESS) {
-        apr_atomic_sub64(bytes_held, more);
+        apr_atomic_sub64(&bytes_held, more);
         return refuse_load(air, "The gateway is out of memory; try again shortly.");
     }
     return OK;

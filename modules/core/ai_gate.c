@@ -266,6 +266,9 @@ static apr_status_t filter_gate(ap_filter_t *f, apr_bucket_brigade *bb)
     if (x->gate == GATE_IDLE) {
         return ap_pass_brigade(f->next, bb);
     }
+    if (x->client_gone || f->c->aborted) {
+        x->gate = GATE_SHUT; /* there is nobody to tell how it ended */
+    }
     for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb); b = APR_BUCKET_NEXT(b)) {
         at_end = at_end || APR_BUCKET_IS_EOS(b);
         broke = broke || AP_BUCKET_IS_ERROR(b) || AP_BUCKET_IS_EOC(b);

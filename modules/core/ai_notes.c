@@ -108,7 +108,9 @@ const char *ai_notes_add_rule(cmd_parms *cmd, ai_core_conf_t *conf, const char *
     }
     rule = apr_array_push(conf->notes);
     rule->name = name;
-    rule->expr = ap_expr_parse_cmd(cmd, expr, AP_EXPR_FLAG_STRING_RESULT, &wrong, NULL);
+    /* Not under our name: the evaluator traces values, and those may be a caller's words. */
+    rule->expr = ap_expr_parse_cmd_mi(cmd, expr, AP_EXPR_FLAG_STRING_RESULT, &wrong, NULL,
+                                      APLOG_NO_MODULE);
     return wrong ? apr_psprintf(cmd->pool, "AINote: '%s' is no expression: %s", expr, wrong) : NULL;
 }
 

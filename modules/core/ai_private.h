@@ -114,8 +114,6 @@ void ai_request_settle(ai_request_t *air);
 int ai_body_read(ai_request_t *air);
 /* Gives the memory back before the request ends; the body is gone then. */
 void ai_body_free(ai_request_t *air);
-/* Once per child, before any request. */
-void ai_body_child_init(apr_pool_t *pchild);
 
 /* ----------------------------------------------------------------------- ai_decode.c */
 

@@ -74,7 +74,8 @@ static const char *path_below(const char *uri, const char *root)
 }
 
 /* A path that would climb out of a target's prefix. httpd has resolved dot segments, but not
- * those that AllowEncodedSlashes brings back to life afterwards. */
+ * those that AllowEncodedSlashes brings back to life afterwards, nor "..;": servers in Java take
+ * off ";..." before they resolve. */
 static int climbs(const char *path)
 {
     const char *dot;
@@ -82,7 +83,7 @@ static int climbs(const char *path)
     for (dot = strstr(path, "/."); dot; dot = strstr(dot + 1, "/.")) {
         const char *end = dot[2] == '.' ? dot + 3 : dot + 2;
 
-        if (*end == '/' || *end == '\\' || *end == '\0') {
+        if (*end == '/' || *end == ';' || *end == '\\' || *end == '\0') {
             return 1;
         }
     }
@@ -140,6 +141,10 @@ int ai_request_claim(request_rec *r)
     }
     air = make_request(r);
     r->filename = apr_pstrdup(r->pool, r->uri); /* nobody's file, but modules expect a name */
+    if (r->method_number != M_GET) {
+        apr_table_unset(r->headers_in, "Range"); /* RFC 9110, 14.2: it means nothing here */
+        apr_table_unset(r->headers_in, "Request-Range");
+    }
     if (climbs(air->path)) {
         return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_path", NULL,
                               "The path holds dot segments or backslashes.");

@@ -124,12 +124,6 @@ static const ai_api_t *ai_api(void)
     return &api;
 }
 
-static void on_child_init(apr_pool_t *pchild, server_rec *s)
-{
-    (void)s;
-    ai_body_child_init(pchild);
-}
-
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_rewrite[] = { "mod_rewrite.c", NULL };
@@ -152,7 +146,6 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(on_handler, NULL, NULL, APR_HOOK_FIRST);
     /* Before mod_log_config, which prints the notes. */
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ai_answer_register(p);
     ai_exchange_register(p);
 }

@@ -22,10 +22,15 @@ sub level
 
 my @sources = files(qr/\.[ch]$/, 'modules');
 my %room_of = (%generated, map { basename($_) => room($_) } grep { /\.h$/ } @sources);
-my (@httpd_below, @upward, @private, @other_room, @unknown, @proxy);
+my (@httpd_below, @upward, @private, @other_room, @unknown);
 
-my ($httpd_dir) = map { /^-I(\S+)/ ? $1 : () } env_words('AI_HTTPD_CPPFLAGS');
-my @apr_dirs    = map { /^-I(\S+)/ ? $1 : () } env_words('AI_PURE_CPPFLAGS');
+sub folders
+{
+    my $flags = join ' ', env_words($_[0]);
+    return $flags =~ /-(?:I|isystem)\s*(\S+)/g;
+}
+my ($httpd_dir) = folders('AI_HTTPD_CPPFLAGS');
+my @apr_dirs    = folders('AI_PURE_CPPFLAGS');
 
 for my $file (@sources) {
     my $room = room($file);

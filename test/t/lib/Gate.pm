@@ -406,8 +406,12 @@ sub more
     my ($self) = @_;
     my $answer = $self->head;
     return 0 if $answer->{ended};
+    my $before = length $answer->{body};
     if ($self->decode) {
         @$answer{qw(whole ended)} = (1, 1);
+    }
+    elsif (length $answer->{body} > $before) {
+        return 1;    # whoever waits for something looks at this first
     }
     elsif (!$self->fill) {
         $answer->{ended} = 1;

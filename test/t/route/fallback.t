@@ -26,7 +26,7 @@ my @failures = (
     ['an HTML page with 200', 'wrongtype=1'],
     ['a body that was compressed unasked', '', path => '/fallback-gzip/v1/chat/completions'],
     ['a body that is garbage', 'garbage=body'],
-    ['an empty body', 'length=-1000000'],
+    ['length 0, and bytes all the same', 'length=-1000000'],
     ['cut after a lifecycle event', 'cut=1', only => 'streamed'],
     ['reset after a lifecycle event', 'reset=1', only => 'streamed'],
     ['hang after a lifecycle event', 'stall=1', only => 'streamed'],
@@ -42,6 +42,38 @@ my @failures = (
     ['status 500 with no body', 'status=500;body=empty'],
     ['status 503 that closes', 'status=503;close=1'],
 );
+
+# What the simulator cannot say, word for word; the connection stays open unless 'close' follows.
+my $head   = "HTTP/1.1 200 OK\r\nContent-Type:";
+my $sse    = "$head text/event-stream\r\n";
+my $object = "$head application/json\r\n";
+my %canned = (
+    'half a status line, then silence'        => ['HTTP/1.1 20'],
+    'half a head, then silence'               => ["$sse" . 'X-Half: a he'],
+    'a line that is no status, then silence'  => ["data: hello\n\n"],
+    'half a status line'                      => ['HTTP/1.1 20', 'close'],
+    'half a head'                             => ["$object" . 'X-Half: a he', 'close'],
+    'only an interim answer'                  => ["HTTP/1.1 100 Continue\r\n\r\n", 'close'],
+    'a head without end'                      => [$sse . 'X-Long: ' . 'x' x 70_000, 'close'],
+    'half a chunk line, then silence'         => ["${sse}Transfer-Encoding: chunked\r\n\r\n1"],
+    'a chunk of no length'                    => ["${sse}Transfer-Encoding: chunked\r\n\r\nzz\r\n", 'close'],
+    'an empty stream with a clean end'        => ["${sse}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    'an empty stream of length 0'             => ["${sse}Content-Length: 0\r\n\r\n"],
+    'a comment and a clean end'               => ["${sse}Content-Length: 8\r\n\r\n: beat\n\n"],
+    'an empty object of length 0'             => ["${object}Content-Length: 0\r\n\r\n"],
+    'white space and a clean end'             => ["${object}Content-Length: 3\r\n\r\n \n "],
+    'a JSON array'                            => ["${object}Content-Length: 9\r\n\r\n[{\"a\":1}]"],
+    'a redirect'                              => ["HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
+    'a 204'                                   => ["HTTP/1.1 204 No Content\r\n\r\n"],
+    'compressed, and said so'                 => ["${object}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"],
+);
+my $canned = Gate::Canned->new(sub {
+    my ($name) = $_[0] =~ /^X-Sim: (.*?)\r\n/mi;
+    return @{ $canned{$name} };
+});
+push @failures, map { [$_, $_, path => '/fallback-canned/v1/chat/completions', calls => 1, canned => 1] }
+                sort keys %canned;
+
 my @own_faults = (
     (map { [$_, "status=$_"] } 400, 403, 404, 409, 413, 422),
     [400, 'status=400;body=html'],
@@ -66,7 +98,7 @@ sub check_failure
     my ($front, $streamed, $name, $script, %o) = @_;
     my $answer = $callers{$front}->request(
         path    => $o{path} // $path,
-        headers => { 'X-Sim' => join(';', 'id=first', $script || ()) },
+        headers => { 'X-Sim' => $o{canned} ? $script : join(';', 'id=first', $script || ()) },
         body    => Gate::chat(stream => $streamed));
     my $id    = $answer->{headers}{'x-request-id'} // '';
     my $seen  = Gate::read_chat($answer);
@@ -77,7 +109,7 @@ sub check_failure
     my $good  = {
         status => 200, whole => 1, text => $words, of => 'second', finish => 'stop',
         done => $streamed, errors => 0, attempts => 2, target => 'second', to_second => 1,
-        ended => 'complete', retry_after => undef, broken => 0,
+        ended => 'complete', retry_after => undef, broken => 0, in_time => 1,
     };
     is_deeply({
         status => $answer->{status}, whole => $answer->{whole}, text => $seen->{text},
@@ -86,6 +118,8 @@ sub check_failure
         attempts => $log->{attempts}, target => $log->{target}, to_second => $to_second,
         ended => @calls ? $calls[-1]{ended} : undef, broken => $seen->{broken},
         retry_after => $answer->{headers}{'retry-after'},
+        # A deadline of 200 ms that is missed is seconds late: mod_proxy's own is the next one.
+        in_time => $answer->{seconds} < 1.8 ? 1 : 0,
     }, $good, "$front, " . ($streamed ? 'streamed' : 'plain') . ": $name")
         or diag(Gate::brief($answer), map { Gate::to_json($_) } $log, @calls);
     return;
