@@ -165,7 +165,9 @@ void ai_gate_keep(ai_exchange_t *x, const char *bytes, apr_size_t n)
         apr_size_t size = need <= 4096 ? 4096 : AI_ERROR_MAX;
         char *room = apr_palloc(x->air->r->pool, size);
 
-        memcpy(room, x->kept, x->kept_len);
+        if (x->kept_len) {
+            memcpy(room, x->kept, x->kept_len);
+        }
         x->kept = room;
         x->kept_size = size;
     }

@@ -243,6 +243,8 @@ my @wrong = (
     ['URL of a file',              url('file:///etc/passwd'),   ['AITargetURL', 'http://']],
     ['URL of a Unix socket',       url('unix:/run/x|http://x'), ['AITargetURL', 'http://']],
     ['URL of FTP',                 url('ftp://127.0.0.1'),      ['AITargetURL', 'scheme']],
+    ['URL with an IPv6 address',   url('http://[::1]:9'),       ['AITargetURL', 'IPv6', 'http://host']],
+    ['URL with a wildcard',        url('http://*.example.com'), ['AITargetURL', 'wildcard|host']],
     ['URL with a query',           url('http://127.0.0.1:9/v1?x=1'), ['AITargetURL', 'query']],
     ['URL with an empty query',    url('http://127.0.0.1:9/v1?'),    ['AITargetURL', 'query|path']],
     ['URL with a fragment',        url('"http://127.0.0.1:9/v1#a"'), ['AITargetURL', 'fragment']],
@@ -368,7 +370,7 @@ AIRouteFallback 429 5xx
     AITargetTotalTimeout 1d
 </AITarget>
 <AITarget fromenv>
-    AITargetURL http://[::1]:9
+    AITargetURL http://localhost:9
     AITargetKeyEnv AI_TEST_KEY
 </AITarget>
 <Proxy balancer://pool>

@@ -95,6 +95,12 @@ for my $place ('/v1', '/preserve/v1') {
     }
 }
 
+# A target without a key gets none, least of all the caller's.
+my $bare = $caller->request(path => '/keyless/v1/chat/completions', body => Gate::chat(),
+                            headers => { %never, %always });
+is_deeply([grep { !$ours{$_} && !exists { map { lc $_ => 1 } keys %always }->{$_} || $_ eq 'authorization' }
+           sort keys %{ seen($bare) }], [], 'no key of its own: none goes up');
+
 # What the truth log says is by names alone, for a stream as well.
 my $answer = $caller->request(path => '/v1/chat/completions', body => Gate::chat(stream => 1),
                               headers => { %never });

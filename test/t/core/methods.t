@@ -157,7 +157,7 @@ my $chunked = $caller->request(method => 'POST', path => '/v1/files', body => $b
 is(truth_of($chunked)->{body_hash}, $truth->{body_hash}, 'an upload in chunks: the same bytes');
 
 # An upload is never sent twice, whatever the routes say.
-$answer = $caller->request(method => 'POST', path => '/v1/files', body => $blob,
+$answer = $caller->request(method => 'POST', path => '/twice/v1/files', body => $blob,
     headers => { 'Content-Type' => 'application/octet-stream', 'X-Sim' => 'status=503' });
 is($answer->{status}, 503, 'an upload that fails, fails');
 is(scalar(Gate::truths($answer->{headers}{'x-request-id'})), 1, 'and was sent once');

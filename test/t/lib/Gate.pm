@@ -7,8 +7,9 @@
 #
 #   my $caller = Gate::caller_of('h1');            # h1, tls or h2; second argument: the host
 #   my $direct = Gate::caller_to_sim();
-#   my $answer = $caller->request(path => '/fb/v1/chat/completions', body => Gate::chat(stream => 1),
-#                                 headers => { 'X-Sim' => 'status=503' });
+#   my $answer = $caller->request(path => '/fallback/v1/chat/completions',
+#                                 headers => { 'X-Sim' => 'status=503' },
+#                                 body => Gate::chat(stream => 1));
 #
 # request() is ask() + finish(); a test that stops halfway uses the parts:
 #
@@ -108,9 +109,9 @@ sub events
     for my $block (split /(?:\r\n\r\n|\n\n|\r\r)/, $body) {
         my %event;
         for my $line (split /\r\n|\n|\r/, $block) {
-            if    ($line =~ /^data: ?(.*)$/s)  { $event{data} = defined $event{data} ? "$event{data}\n$1" : $1 }
-            elsif ($line =~ /^event: ?(.*)$/s) { $event{name} = $1 }
-            elsif ($line =~ /^:(.*)$/s)        { $event{comment} = $1 }
+            my ($field, $value) = $line =~ /^(data|event|): ?(.*)$/s or next;
+            my $key = { data => 'data', event => 'name', '' => 'comment' }->{$field};
+            $event{$key} = $key eq 'data' && defined $event{data} ? "$event{data}\n$value" : $value;
         }
         push @events, \%event if %event;
     }
@@ -238,7 +239,7 @@ sub logged
     });
 }
 
-# ---------------------------------------------------- a caller with a socket: HTTP/1.1, plain or TLS
+# ------------------------------------------------- a caller with a socket: HTTP/1.1, plain or TLS
 
 package Gate::Socket;
 
@@ -450,7 +451,7 @@ sub request
     return $self->finish;
 }
 
-# ------------------------------------------------------------------- a caller by curl: HTTP/2 over TLS
+# ---------------------------------------------------------------- a caller by curl: HTTP/2 over TLS
 
 package Gate::Curl;
 

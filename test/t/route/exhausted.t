@@ -38,7 +38,8 @@ sub is_error
                 deny => $log->{deny}, finish => $log->{finish} },
               { status => $status, code => $code, type => $type,
                 keys => [qw(code message param type)], text => 1,
-                content => 'application/json', whole => 1, deny => $code, finish => 'error' }, $name)
+                content => 'application/json', whole => 1, deny => $code, finish => 'error' },
+              $name)
         or diag(Gate::brief($answer), Gate::to_json($log));
     return;
 }

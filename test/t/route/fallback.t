@@ -47,32 +47,35 @@ my @failures = (
 my $head   = "HTTP/1.1 200 OK\r\nContent-Type:";
 my $sse    = "$head text/event-stream\r\n";
 my $object = "$head application/json\r\n";
+my $chunked = "Transfer-Encoding: chunked\r\n\r\n";
+sub body { return 'Content-Length: ' . length($_[0]) . "\r\n\r\n$_[0]" }
 my %canned = (
     'half a status line, then silence'        => ['HTTP/1.1 20'],
     'half a head, then silence'               => ["$sse" . 'X-Half: a he'],
     'a line that is no status, then silence'  => ["data: hello\n\n"],
     'half a status line'                      => ['HTTP/1.1 20', 'close'],
-    'half a head'                             => ["$object" . 'X-Half: a he', 'close'],
+    'half a head'                             => ["${object}X-Half: a he", 'close'],
     'only an interim answer'                  => ["HTTP/1.1 100 Continue\r\n\r\n", 'close'],
-    'a head without end'                      => [$sse . 'X-Long: ' . 'x' x 70_000, 'close'],
-    'half a chunk line, then silence'         => ["${sse}Transfer-Encoding: chunked\r\n\r\n1"],
-    'a chunk of no length'                    => ["${sse}Transfer-Encoding: chunked\r\n\r\nzz\r\n", 'close'],
-    'an empty stream with a clean end'        => ["${sse}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
-    'an empty stream of length 0'             => ["${sse}Content-Length: 0\r\n\r\n"],
-    'a comment and a clean end'               => ["${sse}Content-Length: 8\r\n\r\n: beat\n\n"],
-    'an empty object of length 0'             => ["${object}Content-Length: 0\r\n\r\n"],
-    'white space and a clean end'             => ["${object}Content-Length: 3\r\n\r\n \n "],
-    'a JSON array'                            => ["${object}Content-Length: 9\r\n\r\n[{\"a\":1}]"],
-    'a redirect'                              => ["HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
+    'a head without end'                      => ["${sse}X-Long: " . 'x' x 70_000, 'close'],
+    'half a chunk line, then silence'         => ["${sse}${chunked}1"],
+    'a chunk of no length'                    => ["${sse}${chunked}zz\r\n", 'close'],
+    'an empty stream with a clean end'        => ["${sse}${chunked}0\r\n\r\n"],
+    'an empty stream of length 0'             => [$sse . body('')],
+    'a comment and a clean end'               => [$sse . body(": beat\n\n")],
+    'an empty object of length 0'             => [$object . body('')],
+    'white space and a clean end'             => [$object . body(" \n ")],
+    'a JSON array'                            => [$object . body('[{"a":1}]')],
+    'a redirect'       => ["HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n" . body('')],
     'a 204'                                   => ["HTTP/1.1 204 No Content\r\n\r\n"],
-    'compressed, and said so'                 => ["${object}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"],
+    'compressed, and said so'                 =>
+        ["${object}Content-Encoding: gzip\r\n" . body("\x1f\x8b\x08\x00")],
 );
 my $canned = Gate::Canned->new(sub {
     my ($name) = $_[0] =~ /^X-Sim: (.*?)\r\n/mi;
     return @{ $canned{$name} };
 });
-push @failures, map { [$_, $_, path => '/fallback-canned/v1/chat/completions', calls => 1, canned => 1] }
-                sort keys %canned;
+my @to_canned = (path => '/fallback-canned/v1/chat/completions', calls => 1, canned => 1);
+push @failures, map { [$_, $_, @to_canned] } sort keys %canned;
 
 my @own_faults = (
     (map { [$_, "status=$_"] } 400, 403, 404, 409, 413, 422),

@@ -48,7 +48,7 @@ for my $front (qw(h1 tls h2)) {
                        @$log{qw(target attempts)}, scalar @calls],
                       [200, 1, $words, 'second', 2, 1],
                       "$how: $what is a failure, and the next target answers")
-                or diag(Gate::brief($answer), Gate::to_json($log), map { Gate::to_json($_) } @calls);
+                or diag(Gate::brief($answer), map { Gate::to_json($_) } $log, @calls);
 
             ($answer, $log, $id) = ask($caller, "$model-alone", $streamed);
             my $error = Gate::read_chat($answer)->{errors}[0];

@@ -13,7 +13,7 @@ use warnings;
 use Gate ();
 use Test::More;
 
-my %callers = (sim => Gate::caller_to_sim(), map { my $f = $_; $f => Gate::caller_of($f) } qw(h1 tls h2));
+my %callers = (sim => Gate::caller_to_sim(), map { $_ => Gate::caller_of($_) } qw(h1 tls h2));
 my $path = '/bytes/v1/chat/completions';
 
 # The same text whoever asked and when.
@@ -42,10 +42,10 @@ sub same_bytes
 
 # --------------------------------------------------------------------------------------- down
 
-my @scripts = ('id=x', 'eol=crlf', 'eol=cr', 'comment=1', 'comment=1;eol=crlf', 'chunk=1', 'chunk=7',
-               'chunk=1;eol=crlf', 'chunk=7;eol=cr', 'chunk=3;comment=1', 'tool=1', 'refuse=1',
-               'json=1', 'cached=3;reasoning=5', 'close=1', 'tokens=0', 'tokens=1', 'tokens=2000',
-               'size=70000;tokens=3', 'usage=every', 'usage=early', 'usage=null', 'usage=none',
+my @scripts = ('id=x', 'eol=crlf', 'eol=cr', 'comment=1', 'comment=1;eol=crlf', 'chunk=1',
+               'chunk=7', 'chunk=1;eol=crlf', 'chunk=7;eol=cr', 'chunk=3;comment=1', 'tool=1',
+               'refuse=1', 'json=1', 'cached=3;reasoning=5', 'close=1', 'tokens=0', 'tokens=1',
+               'tokens=2000', 'size=70000;tokens=3', 'usage=every', 'usage=early', 'usage=null', 'usage=none',
                'usage=on', 'usage=late', 'done=0');
 
 sub compare
@@ -145,26 +145,26 @@ sub arrives
     return;
 }
 
-my $odd = '{ "model" : "m" ,' . "\n\t" . '"messages":[{"role":"user","content":"caf\u00e9 \ud83d\ude42 '
-        . "na\xc3\xafve" . ' \/ \\\\ \u0000"}],'
+my $odd = '{ "model" : "m" ,' . "\n\t" . '"messages":[{"role":"user",'
+        . '"content":"caf\u00e9 \ud83d\ude42 ' . "na\xc3\xafve" . ' \/ \\\\ \u0000"}],'
         . '"seed":123456789012345678901234567890,"temperature":0.10000000000000000001,'
         . '"top_p":1E-400,"x_unknown":{"a":[1,2.50,-0,1e5,null,true],"":{}},'
         . '"max_tokens":9007199254740993 }' . " \r\n";
+my $long = Gate::chat(text => 'x' x 2_000_000);
 my $odd_stream = $odd =~ s/^\{/{"stream" : true,/r;
 
 for my $front (qw(h1 tls h2)) {
     arrives($front, 'odd numbers, escapes, white space and unknown fields stay', $odd, $odd);
     arrives($front, 'only the model changes where it is renamed',
             $odd =~ s/"m"/"renamed-7"/r, $odd =~ s/"m"/"other"/r);
-    arrives($front, '2 MB', Gate::chat(text => 'x' x 2_000_000), Gate::chat(text => 'x' x 2_000_000));
+    arrives($front, '2 MB', ($long) x 2);
 }
 arrives('h1', 'a stream that asks for usage is not touched',
         $odd_stream =~ s/"seed"/"stream_options":{"include_usage":true},"seed"/r,
         $odd_stream =~ s/"seed"/"stream_options":{"include_usage":true},"seed"/r);
 arrives('h1', 'chunked, a byte each', $odd, $odd, chunked => 1);
 arrives('h1', 'chunked, seven bytes each', $odd, $odd, chunked => 7);
-arrives('h1', 'chunked, 300 KB', Gate::chat(text => 'y' x 300_000), Gate::chat(text => 'y' x 300_000),
-        chunked => 8191);
+arrives('h1', 'chunked, 2 MB', ($long) x 2, chunked => 8191);
 
 # include_usage goes in, wherever the options are, and nothing else changes but their place.
 sub grows
@@ -194,7 +194,8 @@ my $tail = '"stream":true,"messages":[{"role":"user","content":"hi"}],"big":1234
 grows('no options', "{\"model\":\"m\",$tail}");
 grows('options null', "{\"model\":\"m\",\"stream_options\":null,$tail}");
 grows('options empty', "{\"model\":\"m\",\"stream_options\":{},$tail}");
-grows('options without usage', "{\"model\":\"m\",\"stream_options\":{\"include_obfuscation\":false},$tail}");
+grows('options without usage',
+      "{\"model\":\"m\",\"stream_options\":{\"include_obfuscation\":false},$tail}");
 grows('usage false', "{\"model\":\"m\",\"stream_options\":{\"include_usage\":false},$tail}");
 
 # Expect: 100-continue: the gateway asks for the body, and only then it is sent.

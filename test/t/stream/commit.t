@@ -109,7 +109,8 @@ for my $front (qw(h1 tls h2)) {
                    ['silence', "chunk=100;pace=60000"]) {
         my ($name, $script) = @$break;
         ask($front, $script, 0);
-        is_deeply({ whole => $answer->{whole}, of_first => $answer->{body} =~ /^(?:\{"id":|\z)/ ? 1 : 0,
+        is_deeply({ whole => $answer->{whole},
+                    of_first => $answer->{body} =~ /^(?:\{"id":|\z)/ ? 1 : 0,
                     at_most => length $answer->{body} <= $plain_length ? 1 : 0,
                     second => index($answer->{body}, 'second'),
                     calls => scalar @calls, target => $log->{target}, finish => $log->{finish} },
@@ -120,7 +121,8 @@ for my $front (qw(h1 tls h2)) {
     }
     # Nobody can see on the wire that a body is longer than its length; but it is no JSON any more.
     ask($front, 'length=-50', 0);
-    is_deeply([scalar eval { Gate::from_json($answer->{body}); 1 }, $log->{finish}], [undef, 'error'],
+    is_deeply([scalar eval { Gate::from_json($answer->{body}); 1 }, $log->{finish}],
+              [undef, 'error'],
               "$front, plain: a body cut short by its length is logged as an error")
         or explain_it();
 }

@@ -36,7 +36,8 @@ sub leave
     my $log  = Gate::logged(mark => $mark);
     my $ended_at = $call->{time} + $call->{duration_ms} / 1000;
     is_deeply([$log->{finish}, $log->{attempts}, $log->{target}, scalar Gate::truths($log->{id})],
-              ['client-abort', 1, 'patient', 1], "$name: logged as the caller's doing, nobody else asked")
+              ['client-abort', 1, 'patient', 1],
+              "$name: logged as the caller's doing, nobody else asked")
         or diag(Gate::to_json($log), Gate::to_json($call));
     isnt($call->{ended}, 'complete', "$name: the target was cut off");
     cmp_ok($ended_at - $left_at, '<=', $loosely, "$name: soon");
@@ -105,7 +106,8 @@ for my $streamed (1, 0) {
     my $mark   = Gate::mark();
     my $caller = Gate::caller_of('h1');
     $caller->ask(path => '/half/v1/chat/completions',
-                 headers => { 'X-Sim' => "mark=$mark;delay=150;gap=30;tokens=3", 'X-Mark' => $mark },
+                 headers => { 'X-Sim' => "mark=$mark;delay=150;gap=30;tokens=3",
+                              'X-Mark' => $mark },
                  body => Gate::chat(stream => $streamed));
     Gate::await_active(1);
     $caller->half_close;

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_dialect_openai_ask.c - does the OpenAI dialect read what is asked?
+ *
+ * Paths, bodies, edits, errors in either direction, the list of models, the key. How answers are
+ * read is in test_dialect_openai.c.
+ */
+#include <stdio.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "dialect.h"
+#include "tap.h"
+
+extern const ai_dialect_t ai_dialect_openai;
+
+static const ai_dialect_t *const openai = &ai_dialect_openai;
+static apr_pool_t *pool;
+
+/* ------------------------------------------------------------------------------- errors */
+
+static void test_read_error(void)
+{
+    static const struct {
+        const char *body, *message, *code, *param;
+    } errors[] = {
+        { "{\"error\":{\"message\":\"m\",\"type\":\"t\",\"param\":\"p\",\"code\":\"c\"}}", "m", "c",
+          "p" },
+        { " \n{\"error\":{\"message\":\"m\",\"param\":null,\"code\":null}}", "m", NULL, NULL },
+        { "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"},"
+          "\"request_id\":\"r\"}", "m", NULL, NULL },
+        { "[{\"error\":{\"code\":400,\"message\":\"m\",\"status\":\"INVALID_ARGUMENT\"}}]", "m",
+          "INVALID_ARGUMENT", NULL },
+        { "{\"code\":\"Client specified an invalid argument\",\"error\":\"m\"}", "m", NULL, NULL },
+        { "{\"detail\":[{\"loc\":[\"body\",\"temperature\"],\"msg\":\"m\"}]}", "m", NULL,
+          "temperature" },
+        { "{\"object\":\"error\",\"message\":{\"detail\":[{\"loc\":[\"body\",\"n\"],"
+          "\"msg\":\"m\"}]}}", "m", NULL, "n" },
+        { "{\"success\":false,\"errors\":[{\"code\":3040,\"message\":\"m\"}]}", "m", "3040", NULL },
+        { "{\"fault\":{\"faultstring\":\"m\",\"detail\":{\"errorcode\":\"e\"}}}", "m", "e", NULL },
+        { "{\"error\":\"m\"}", "m", NULL, NULL },
+        { "{\"message\":\"m\"}", "m", NULL, NULL },
+        { "{\"Message\":\"m\"}", "m", NULL, NULL },
+        { "{\"detail\":\"m\"}", "m", NULL, NULL },
+        { "{\"id\":\"i\",\"message\":\"m\"}", "m", NULL, NULL },
+        { "{\"object\":\"error\",\"message\":\"m\",\"type\":\"t\",\"param\":null,\"code\":400}",
+          "m", "400", NULL },
+        { "{\"error\":{\"code\":502,\"message\":\"m\",\"metadata\":{\"raw\":\"x\"}}}", "m", "502",
+          NULL },
+        { "{\"error\":{\"message\":\"\\u0041\\n\\ud83d\\ude00\"}}", "A\n\xf0\x9f\x98\x80", NULL,
+          NULL },
+        /* nothing to find: what was there stays */
+        { "<html><body>502 Bad Gateway</body></html>", "before", NULL, NULL },
+        { "", "before", NULL, NULL },
+        { "null", "before", NULL, NULL },
+        { "{\"error\":", "before", NULL, NULL },
+        { "{\"error\":{\"message\":\"open", "before", NULL, NULL },
+        { "{\"error\":{\"message\":7}}", NULL, NULL, NULL },
+        { "[]", "before", NULL, NULL },
+        { "{}", "before", NULL, NULL },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        ai_error_t error = { 500, NULL, "before", NULL };
+
+        openai->read_error(pool, ai_slice_of(errors[i].body), &error);
+        ok((!errors[i].message || strcmp(error.message, errors[i].message) == 0)
+               && strcmp(error.code ? error.code : "-", errors[i].code ? errors[i].code : "-") == 0
+               && strcmp(error.param ? error.param : "-",
+                         errors[i].param ? errors[i].param : "-") == 0,
+           "error body %s", errors[i].body);
+    }
+}
+
+static void test_write_error(void)
+{
+    static const struct {
+        ai_error_t error;
+        const char *want;
+    } errors[] = {
+        { { 404, "model_not_found", "No such model.", "model" },
+          "{\"error\":{\"message\":\"No such model.\",\"type\":\"invalid_request_error\","
+          "\"param\":\"model\",\"code\":\"model_not_found\"}}" },
+        { { 401, "invalid_api_key", "x", NULL },
+          "{\"error\":{\"message\":\"x\",\"type\":\"authentication_error\",\"param\":null,"
+          "\"code\":\"invalid_api_key\"}}" },
+        { { 403, NULL, "x", NULL }, "{\"error\":{\"message\":\"x\",\"type\":\"permission_error\","
+                                    "\"param\":null,\"code\":null}}" },
+        { { 429, NULL, "x", NULL }, "{\"error\":{\"message\":\"x\",\"type\":\"rate_limit_error\","
+                                    "\"param\":null,\"code\":null}}" },
+        { { 504, NULL, "x", NULL }, "{\"error\":{\"message\":\"x\",\"type\":\"timeout\","
+                                    "\"param\":null,\"code\":null}}" },
+        { { 529, NULL, "a\"b\\c\n\x01", NULL },
+          "{\"error\":{\"message\":\"a\\\"b\\\\c\\n\\u0001\",\"type\":\"server_error\","
+          "\"param\":null,\"code\":null}}" },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        ai_slice_t got = openai->write_error(pool, &errors[i].error);
+        const char *event = apr_pstrcat(pool, "data: ", errors[i].want, "\n\n", NULL);
+
+        is_bytes(got.p, got.n, errors[i].want, strlen(errors[i].want), "an error as a body");
+        got = openai->write_error_event(pool, &errors[i].error);
+        is_bytes(got.p, got.n, event, strlen(event), "an error as an event");
+    }
+}
+
+/* --------------------------------------------------------------------------------- asks */
+
+static void test_endpoints(void)
+{
+    static const struct {
+        const char *path;
+        ai_endpoint_e want;
+        const char *model;
+    } paths[] = {
+        { "/chat/completions", AI_ENDPOINT_CHAT, NULL },
+        { "/embeddings", AI_ENDPOINT_EMBEDDINGS, NULL },
+        { "/models", AI_ENDPOINT_MODELS, NULL },
+        { "/models/gpt-4o", AI_ENDPOINT_MODEL, "gpt-4o" },
+        { "/models/meta-llama/Llama-3", AI_ENDPOINT_MODEL, "meta-llama/Llama-3" },
+        { "/models/", AI_ENDPOINT_OTHER, NULL },
+        { "/chat/completions/", AI_ENDPOINT_OTHER, NULL },
+        { "/chat/completions/id", AI_ENDPOINT_OTHER, NULL },
+        { "/Chat/Completions", AI_ENDPOINT_OTHER, NULL },
+        { "/responses", AI_ENDPOINT_OTHER, NULL },
+        { "/", AI_ENDPOINT_OTHER, NULL },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const char *model = "unset";
+        ai_endpoint_e got = openai->endpoint(pool, paths[i].path, &model);
+
+        ok(got == paths[i].want
+               && strcmp(model ? model : "-", paths[i].model ? paths[i].model : "-") == 0,
+           "path %s", paths[i].path);
+    }
+}
+
+/* What edit_ask() makes of a body, or NULL when read_ask() refuses it (*param: the field). */
+static const char *edit(const char *body, ai_endpoint_e endpoint, const char *model, int usage,
+                        ai_ask_t *ask, const char **param)
+{
+    ai_json_doc_t doc;
+    ai_json_error_t wrong;
+    ai_splice_t splice;
+    const ai_error_t *error;
+    apr_array_header_t *slices;
+    apr_size_t total;
+    const char *text = "";
+    int i;
+
+    memset(ask, 0, sizeof(*ask));
+    if (ai_json_parse(pool, ai_slice_of(body), AI_JSON_DEPTH, &doc, &wrong) != APR_SUCCESS) {
+        *param = wrong.reason;
+        return NULL;
+    }
+    if ((error = openai->read_ask(pool, endpoint, &doc, ask))) {
+        *param = error->param;
+        return error->status == 400 && error->message ? NULL : "not a good error";
+    }
+    ai_splice_begin(pool, &splice, doc.text);
+    if (openai->edit_ask(pool, endpoint, &doc, ask, model, usage, &splice) != APR_SUCCESS) {
+        return "edit_ask failed";
+    }
+    ai_splice_end(&splice, &slices, &total);
+    for (i = 0; i < slices->nelts; i++) {
+        ai_slice_t *slice = &APR_ARRAY_IDX(slices, i, ai_slice_t);
+
+        text = apr_pstrcat(pool, text, apr_pstrmemdup(pool, slice->p, slice->n), NULL);
+    }
+    return strlen(text) == total ? text : "the total is wrong";
+}
+
+static void test_edits(void)
+{
+    static const struct {
+        ai_endpoint_e endpoint;
+        const char *body, *model;
+        int usage;
+        const char *want;
+    } edits[] = {
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\"}", NULL, 0, "{\"model\":\"a\"}" },
+        { AI_ENDPOINT_CHAT, " { \"model\" : \"a\" , \"seed\":1e400 }\n", "b\"c", 0,
+          " { \"model\" : \"b\\\"c\" , \"seed\":1e400 }\n" },
+        { AI_ENDPOINT_CHAT, "{\"mo\\u0064el\":\"a\",\"x\":{\"model\":\"y\"}}", "b", 0,
+          "{\"mo\\u0064el\":\"b\",\"x\":{\"model\":\"y\"}}" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"stream\":true}", NULL, 1,
+          "{\"model\":\"a\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"stream\":true}", NULL, 0,
+          "{\"model\":\"a\",\"stream\":true}" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"stream\":false}", NULL, 1,
+          "{\"model\":\"a\",\"stream\":false}" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"stream\":true,\"stream_options\":null}", NULL, 1,
+          "{\"model\":\"a\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
+        { AI_ENDPOINT_CHAT, "{\"stream_options\":{},\"model\":\"a\",\"stream\":true}", NULL, 1,
+          "{\"stream_options\":{\"include_usage\":true},\"model\":\"a\",\"stream\":true}" },
+        { AI_ENDPOINT_CHAT,
+          "{\"model\":\"a\",\"stream\":true,\"stream_options\":{\"include_usage\":false,\"x\":1}}",
+          NULL, 1,
+          "{\"model\":\"a\",\"stream\":true,\"stream_options\":{\"include_usage\":true,\"x\":1}}" },
+        { AI_ENDPOINT_CHAT,
+          "{\"model\":\"a\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}", "b", 1,
+          "{\"model\":\"b\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
+        { AI_ENDPOINT_OTHER, "{\"model\":\"a\",\"stream\":true}", "b", 1,
+          "{\"model\":\"b\",\"stream\":true}" },
+        { AI_ENDPOINT_OTHER, "{\"x\":1}", "b", 1, "{\"x\":1}" },
+        { AI_ENDPOINT_EMBEDDINGS, "{\"model\":\"a\",\"input\":[1,2]}", "b", 1,
+          "{\"model\":\"b\",\"input\":[1,2]}" },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+        const char *param = NULL;
+        ai_ask_t ask;
+        const char *got = edit(edits[i].body, edits[i].endpoint, edits[i].model, edits[i].usage,
+                               &ask, &param);
+
+        is_bytes(got, got ? strlen(got) : 0, edits[i].want, strlen(edits[i].want),
+                 "an edit leaves every other byte");
+    }
+}
+
+static void test_asks(void)
+{
+    static const struct {
+        ai_endpoint_e endpoint;
+        const char *body, *model;
+        int stream, wants_usage;
+    } good[] = {
+        { AI_ENDPOINT_CHAT, "{\"model\":\"g\\u00e4\"}", "g\xc3\xa4", 0, 0 },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"g\",\"stream\":true}", "g", 1, 0 },
+        { AI_ENDPOINT_CHAT,
+          "{\"model\":\"g\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}", "g", 1,
+          1 },
+        { AI_ENDPOINT_CHAT,
+          "{\"model\":\"g\",\"stream\":true,\"stream_options\":{\"include_usage\":\"true\"}}", "g",
+          1, 0 },
+        { AI_ENDPOINT_OTHER, "{\"input\":\"x\"}", NULL, 0, 0 },
+        { AI_ENDPOINT_OTHER, "{\"model\":\"g\",\"stream\":true}", "g", 1, 0 },
+    };
+    static const struct {
+        ai_endpoint_e endpoint;
+        const char *body, *param;
+    } bad[] = {
+        { AI_ENDPOINT_CHAT, "{}", "model" },
+        { AI_ENDPOINT_EMBEDDINGS, "{\"input\":\"x\"}", "model" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"\"}", "model" },
+        { AI_ENDPOINT_CHAT, "{\"model\":{}}", "model" },
+        { AI_ENDPOINT_OTHER, "{\"model\":7}", "model" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\\u0000b\"}", "model" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\\u001bb\"}", "model" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"MODEL\":\"b\"}", "model" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"str\\u0045am\":true}", "stream" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"stream\":\"yes\"}", "stream" },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"stream_options\":7}", "stream_options" },
+    };
+    apr_size_t i;
+    ai_ask_t ask;
+    const char *param;
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        param = NULL;
+        ok(edit(good[i].body, good[i].endpoint, NULL, 0, &ask, &param)
+               && strcmp(ask.model ? ask.model : "-", good[i].model ? good[i].model : "-") == 0
+               && ask.stream == good[i].stream && ask.wants_usage == good[i].wants_usage,
+           "ask %s", good[i].body);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        param = NULL;
+        ok(!edit(bad[i].body, bad[i].endpoint, NULL, 0, &ask, &param) && param
+               && strcmp(param, bad[i].param) == 0,
+           "refused: %s", bad[i].body);
+    }
+}
+
+static void test_models_and_key(void)
+{
+    static const ai_model_t models[] = { { "a\"b", "x", 7 }, { "c", "y", 8 } };
+    static const char list[] =
+        "{\"object\":\"list\",\"data\":[{\"id\":\"a\\\"b\",\"object\":\"model\",\"created\":7,"
+        "\"owned_by\":\"x\"},"
+        "{\"id\":\"c\",\"object\":\"model\",\"created\":8,\"owned_by\":\"y\"}]}";
+    static const char single[] =
+        "{\"id\":\"c\",\"object\":\"model\",\"created\":8,\"owned_by\":\"y\"}";
+    static const char empty[] = "{\"object\":\"list\",\"data\":[]}";
+    apr_table_t *headers = apr_table_make(pool, 2);
+    ai_slice_t got = openai->write_models(pool, models, 2, 0);
+
+    is_bytes(got.p, got.n, list, strlen(list), "the list of models");
+    got = openai->write_models(pool, models + 1, 1, 1);
+    is_bytes(got.p, got.n, single, strlen(single), "one model");
+    got = openai->write_models(pool, NULL, 0, 0);
+    is_bytes(got.p, got.n, empty, strlen(empty), "no models");
+    apr_table_setn(headers, "Authorization", "Bearer old");
+    openai->set_key(headers, pool, "sk-new");
+    ok(strcmp(apr_table_get(headers, "authorization"), "Bearer sk-new") == 0
+           && apr_table_elts(headers)->nelts == 1, "the key is the only authorization");
+}
+
+int main(void)
+{
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    test_endpoints();
+    test_asks();
+    test_edits();
+    test_read_error();
+    test_write_error();
+    test_models_and_key();
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return done();
+}
