@@ -5,9 +5,9 @@
  * A dialect is used on two sides: the caller's (what does this request ask, how does this caller
  * want an error) and the provider's (where does the request go, what does this event mean).
  *
- * To add one: write dialect_x.c that defines `const ai_dialect_t ai_dialect_x`, add the word to
+ * To add one: write dialect_x.c that defines `const ai_dialect_t ai_dialect_x`, name the file in
  * AI_DIALECTS in modules/Makefile.am, add test/unit/test_dialect_x.c with data that cites its
- * source. Nothing else names a dialect.
+ * source. Nothing else names a dialect (docs/adding.md).
  *
  * Dialects are pure: no httpd, no clock, no I/O, no state but what is passed in. All functions
  * are thread-safe. p is the request's pool unless said otherwise.
