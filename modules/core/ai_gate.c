@@ -240,7 +240,10 @@ static void judge(ai_exchange_t *x)
         ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
     }
     else if (r->status == HTTP_OK && !r->content_type && apr_is_empty_table(r->headers_out)) {
-        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY); /* no head at all: "HTTP/0.9" */
+        /* No head at all: left-overs of what this connection was used for before, or "HTTP/0.9".
+         * On a pooled connection it counts as stale (ai_exchange.c). */
+        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+        x->judged = 0;
     }
     if (x->gate != GATE_PENDING) {
         return;
