@@ -13,6 +13,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "ai_fault.h"
 #include "dialect.h"
 
 /* More tokens than any call can have: what is above is a provider's error, not a count. */
@@ -365,66 +366,6 @@ static int read_choices(ai_slice_t choices, ai_stream_t *stream, int *speaks)
     return n;
 }
 
-static const char *text_of(apr_pool_t *p, ai_slice_t value)
-{
-    const char *text;
-
-    switch (ai_json_type(value)) {
-    case AI_JSON_STRING:
-        return ai_json_string(p, value, &text, NULL) == APR_SUCCESS ? text : NULL;
-    case AI_JSON_NUMBER:
-        return apr_pstrmemdup(p, value.p, value.n);
-    default:
-        return NULL;
-    }
-}
-
-static void read_error_object(apr_pool_t *p, ai_slice_t object, ai_error_t *error)
-{
-    const char *text;
-
-    if ((text = text_of(p, ai_json_get(object, "message")))
-        || (text = text_of(p, ai_json_get(object, "Message")))
-        || (text = text_of(p, ai_json_get(object, "detail")))) {
-        error->message = text;
-    }
-    if ((text = text_of(p, ai_json_get(object, "code")))) {
-        error->code = text;
-    }
-    if ((text = text_of(p, ai_json_get(object, "param")))) {
-        error->param = text;
-    }
-}
-
-static void read_error(apr_pool_t *p, ai_slice_t body, ai_error_t *error)
-{
-    ai_slice_t inner;
-    ai_json_walk_t walk;
-    ai_json_member_t first;
-    const char *text;
-
-    while (body.n && apr_isspace(*body.p)) {
-        body.p++;
-        body.n--;
-    }
-    if (ai_json_type(body) == AI_JSON_ARRAY && ai_json_walk(&walk, body)
-        && ai_json_next(&walk, &first) > 0) {
-        body = first.value; /* Google wraps its error in an array */
-    }
-    if (ai_json_type(body) != AI_JSON_OBJECT) {
-        return;
-    }
-    inner = ai_json_get(body, "error");
-    if (ai_json_type(inner) == AI_JSON_OBJECT) {
-        read_error_object(p, inner, error);
-        return;
-    }
-    read_error_object(p, body, error);
-    if ((text = text_of(p, inner))) {
-        error->message = text;
-    }
-}
-
 /* The members of an event that matter, and where the usage member could be cut out. */
 typedef struct parts_t {
     ai_slice_t choices;
@@ -433,6 +374,7 @@ typedef struct parts_t {
     ai_slice_t type;
     ai_slice_t object;
     ai_slice_t response;
+    ai_slice_t x_groq;       /* Groq's own: usage of a stream, and errors in mid-stream */
     ai_slice_t usage_member; /* with the comma before it; absent when it is the first member */
 } parts_t;
 
@@ -471,6 +413,9 @@ static int read_parts(ai_slice_t data, parts_t *parts)
         else if (ai_json_key_is(member.key, "response")) {
             parts->response = member.value;
         }
+        else if (ai_json_key_is(member.key, "x_groq")) {
+            parts->x_groq = member.value;
+        }
         last_end = end;
     }
     return rc == 0;
@@ -480,7 +425,7 @@ static ai_event_e failed(apr_pool_t *p, ai_stream_t *stream, ai_slice_t data)
 {
     stream->error = (ai_error_t){ 502, "upstream_error", "The provider ended the answer with an "
                                   "error.", NULL };
-    read_error(p, data, &stream->error);
+    ai_fault_read(p, data, &stream->error);
     stream->finish = AI_FINISH_ERROR;
     return AI_EVENT_ERROR;
 }
@@ -543,6 +488,10 @@ static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
     if (!is_empty(parts.error) || ai_json_string_is(parts.object, "error")) {
         return failed(event_pool, stream, data); /* the second form is old vLLM's */
     }
+    if (!is_empty(ai_json_get(parts.x_groq, "error"))) {
+        return failed(event_pool, stream, parts.x_groq);
+    }
+    read_usage(ai_json_get(parts.x_groq, "usage"), &stream->usage);
     if (stream->endpoint == AI_ENDPOINT_OTHER && !parts.choices.p) {
         return read_other(event_pool, stream, &parts, data);
     }
@@ -594,5 +543,5 @@ const ai_dialect_t ai_dialect_openai = {
     read_event,
     answer_members,
     read_answer,
-    read_error,
+    ai_fault_read,
 };

@@ -45,8 +45,8 @@ sub same_bytes
 my @scripts = ('id=x', 'eol=crlf', 'eol=cr', 'comment=1', 'comment=1;eol=crlf', 'chunk=1',
                'chunk=7', 'chunk=1;eol=crlf', 'chunk=7;eol=cr', 'chunk=3;comment=1', 'tool=1',
                'refuse=1', 'json=1', 'cached=3;reasoning=5', 'close=1', 'tokens=0', 'tokens=1',
-               'tokens=2000', 'size=70000;tokens=3', 'usage=every', 'usage=early', 'usage=null', 'usage=none',
-               'usage=on', 'usage=late', 'done=0');
+               'tokens=2000', 'size=70000;tokens=3', 'usage=every', 'usage=early', 'usage=null',
+               'usage=none', 'usage=on', 'usage=late', 'done=0');
 
 sub compare
 {
