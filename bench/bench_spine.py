@@ -18,7 +18,7 @@ GROUP = "spine"
 FIGURES = [
     Figure("throughput_ratio", "x", ">=0.85"),
     Figure("added_latency_us", "us", "<=60"),
-    Figure("instructions_ratio", "x", "<=2.00"),
+    Figure("instructions_ratio", "x", "<=2.20"),
     Figure("client_gone_ms", "ms", "<=100"),
     Figure("streams_10k_errors", "errors", "==0"),
     Figure("stream_memory_kb", "KB", "<=80"),
