@@ -221,7 +221,13 @@ static void judge(ai_exchange_t *x)
     attempt->status = r->status;
     x->streams = good && type_is(r, "text/event-stream");
     x->wants_object = good && known && !x->streams;
-    if (r->status == HTTP_UNAUTHORIZED) {
+    if (r->status == HTTP_OK && !r->content_type && apr_is_empty_table(r->headers_out)) {
+        /* No head at all: left-overs of what this connection was used for before, or "HTTP/0.9".
+         * On a pooled connection it counts as stale (ai_exchange.c). */
+        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+        x->judged = 0;
+    }
+    else if (r->status == HTTP_UNAUTHORIZED) {
         ai_gate_fail(x, "upstream-auth", HTTP_BAD_GATEWAY); /* it is our key that was refused */
     }
     else if (attempt->moves_on(attempt->baton, r->status) && !(attempt->final && !x->head_sent)) {
@@ -238,12 +244,6 @@ static void judge(ai_exchange_t *x)
                  || (x->wants_object && !type_is(r, "application/json"))
                  || ap_is_HTTP_REDIRECT(r->status))) {
         ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
-    }
-    else if (r->status == HTTP_OK && !r->content_type && apr_is_empty_table(r->headers_out)) {
-        /* No head at all: left-overs of what this connection was used for before, or "HTTP/0.9".
-         * On a pooled connection it counts as stale (ai_exchange.c). */
-        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
-        x->judged = 0;
     }
     if (x->gate != GATE_PENDING) {
         return;
