@@ -111,15 +111,15 @@ static void merge_section(request_rec *r, const ai_target_t *target)
 }
 
 /*
- * mod_proxy logs each failed attempt as an error, often twice. A failure that another target makes
- * good is none; what matters is logged once, here. Somebody who asked for mod_proxy's details
+ * mod_proxy logs each failed attempt as an error, often twice. A failure that another target may
+ * still make good is none, nor is a caller who left. Somebody who asked for mod_proxy's details
  * keeps them.
  */
-static const struct ap_logconf *quieten(request_rec *r)
+void ai_exchange_quieten(ai_exchange_t *x)
 {
     static const char *const names[] = { "mod_proxy.c", "mod_proxy_http.c",
                                          "mod_proxy_balancer.c" };
-    const struct ap_logconf *was = r->log;
+    request_rec *r = x->air->r;
     struct ap_logconf *quiet = ap_new_log_config(r->pool, ap_get_request_logconf(r));
     apr_size_t i;
 
@@ -131,7 +131,6 @@ static const struct ap_logconf *quieten(request_rec *r)
         }
     }
     r->log = quiet;
-    return was;
 }
 
 static int run_proxy(ai_exchange_t *x)
@@ -140,11 +139,14 @@ static int run_proxy(ai_exchange_t *x)
     request_rec *r = air->r;
     const ai_target_t *target = x->attempt->target;
     ap_conf_vector_t *conf = r->per_dir_config;
-    const struct ap_logconf *log = quieten(r);
+    const struct ap_logconf *log = r->log;
     char *args = r->args;
     int rc;
 
     apr_table_setn(r->subprocess_env, "proxy-interim-response", "Suppress");
+    if (!x->attempt->final) {
+        ai_exchange_quieten(x);
+    }
     merge_section(r, target);
     r->handler = target->handler;
     r->filename = apr_pstrcat(r->pool, target->base, air->path, NULL);
@@ -171,9 +173,7 @@ static void name_failure(ai_exchange_t *x, int rc)
         attempt->timed_out = 1;
     }
     else if (!attempt->reason) {
-        attempt->reason = rc == HTTP_SERVICE_UNAVAILABLE ? "connect"
-                          : rc == DECLINED               ? "no-proxy"
-                                                         : "broken";
+        attempt->reason = rc == DECLINED ? "no-proxy" : x->sent ? "broken" : "connect";
     }
     if (rc == DECLINED) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->air->r,
@@ -236,6 +236,7 @@ static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
 
     x->attempt = attempt;
     x->late = NULL;
+    x->sent = 0;
     attempt->outcome = AI_OUTCOME_FAILED;
     attempt->status = 0;
     attempt->reason = NULL;
@@ -362,6 +363,9 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
 
     air->finish = AI_FINISH_ERROR;
     ai_note_set(air, AI_NOTE_DENY, error->code);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  AI_LOGNO(0109) "no target answered; the last, %s, failed: %s, status %d",
+                  last->target->name, last->reason, last->status);
     if (x->head_sent) {
         ai_flow_end_stream(x, error);
         x->gate = GATE_IDLE;

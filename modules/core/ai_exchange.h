@@ -77,6 +77,7 @@ struct ai_exchange_t {
     apr_time_t started;        /* this attempt */
     apr_time_t began;          /* the same, until its time is counted; then 0 */
     apr_time_t last_out;       /* when the caller last got a byte, or the exchange began */
+    int sent;                  /* the request went up; what came back is another matter */
     const char *late;          /* the deadline that passed, or NULL */
     int client_gone;
 };
@@ -115,6 +116,9 @@ void ai_watch_register(apr_pool_t *p);
 int ai_watch_gone(ai_exchange_t *x);
 /* Waits that long, with heartbeats where they are due. 0 when the caller left meanwhile. */
 int ai_watch_wait(ai_exchange_t *x, apr_interval_time_t microseconds);
+
+/* Has mod_proxy log less of this attempt, until it is over. */
+void ai_exchange_quieten(ai_exchange_t *x);
 
 /* The exchange of a request, or NULL when none is under way. */
 ai_exchange_t *ai_exchange_of(const request_rec *r);

@@ -56,6 +56,7 @@ static int has_left(ai_exchange_t *x, const struct pollfd *pfd)
     }
     if (c->aborted && !x->client_gone) {
         x->client_gone = 1;
+        ai_exchange_quieten(x);
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, x->air->r,
                       AI_LOGNO(0105) "the caller left; its target is dropped");
     }
@@ -239,6 +240,7 @@ static int on_proxy_create_req(request_rec *r, request_rec *rp)
     if (!x) {
         return DECLINED;
     }
+    x->sent = 1;
     x->attempt->reused = rp->connection->keepalives > 0;
     x->probe = apr_brigade_create(rp->pool, rp->connection->bucket_alloc);
     ap_add_input_filter_handle(watch_filter, x, rp, rp->connection);
