@@ -200,8 +200,10 @@ static void conclude(ai_exchange_t *x, int rc)
 {
     ai_attempt_t *attempt = x->attempt;
 
-    if ((x->gate == GATE_OPEN || (x->gate == GATE_PENDING && x->judged)) && !x->ended
-        && (rc == OK || rc == DONE) && !ai_watch_gone(x)) {
+    /* An open gate must get its end whatever mod_proxy returned: it may not count as a failure. */
+    if ((x->gate == GATE_OPEN
+         || (x->gate == GATE_PENDING && x->judged && (rc == OK || rc == DONE)))
+        && !x->ended && !ai_watch_gone(x)) {
         ai_gate_end(x);
     }
     if (x->began) {

@@ -228,7 +228,9 @@ static void judge(ai_exchange_t *x)
         x->judged = 0;
     }
     else if (r->status == HTTP_UNAUTHORIZED) {
-        ai_gate_fail(x, "upstream-auth", HTTP_BAD_GATEWAY); /* it is our key that was refused */
+        /* It is our key that was refused, and would be again. */
+        ai_gate_fail(x, "upstream-auth", HTTP_BAD_GATEWAY);
+        attempt->retryable = 0;
     }
     else if (attempt->moves_on(attempt->baton, r->status) && !(attempt->final && !x->head_sent)) {
         ai_gate_fail_saying(x, "status", r->status);
@@ -323,7 +325,7 @@ void ai_gate_begin(ai_exchange_t *x)
     apr_brigade_cleanup(x->held);
     x->gate = GATE_PENDING;
     x->judged = x->streams = x->wants_object = x->got_body = 0;
-    x->cut_short = x->hid_last = 0;
+    x->cut_short = x->hid_last = x->keeping = 0;
     x->held_bytes = 0;
     x->run = x->chunk = (ai_slice_t){ NULL, 0 };
     x->sse = NULL;
