@@ -35,11 +35,20 @@ int ai_refuse_with(ai_request_t *air, int status, const char *code, const char *
     return ai_refuse(air, error);
 }
 
+/* httpd says 500 for a status that it has no line for, as 529. */
+static void set_status(request_rec *r, int status)
+{
+    r->status = status;
+    r->status_line = apr_atoi64(ap_get_status_line(status)) == status
+                         ? NULL
+                         : apr_psprintf(r->pool, "%d Provider Error", status);
+}
+
 int ai_answer(ai_request_t *air, int status, const char *content_type, ai_slice_t body)
 {
     request_rec *r = air->r;
 
-    r->status = status;
+    set_status(r, status);
     ap_set_content_type(r, content_type);
     ap_set_content_length(r, (apr_off_t)body.n);
     air->answered = 1;
@@ -97,9 +106,9 @@ static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     if (!apr_table_get(r->err_headers_out, "x-request-id")) {
         /* An error that a filter met loses what was set for errors. */
-        apr_table_setn(r->headers_out, "x-request-id", ai_note_get(air, AI_NOTE_REQUEST_ID));
+        ai_request_show_id(air, r->headers_out);
     }
-    r->status = air->r->status; /* an ErrorDocument page begins again with 200 */
+    set_status(r, air->r->status); /* an ErrorDocument page begins again with 200 */
     r->content_encoding = NULL;
     apr_table_unset(r->headers_out, "Content-Encoding");
     ap_set_content_type(r, "application/json");

@@ -21,6 +21,7 @@ static int check_method(ai_request_t *air)
     switch (air->endpoint) {
     case AI_ENDPOINT_CHAT:
     case AI_ENDPOINT_EMBEDDINGS:
+    case AI_ENDPOINT_COUNT:
         only = r->method_number == M_POST ? NULL : "POST";
         break;
     case AI_ENDPOINT_MODELS:
@@ -108,7 +109,8 @@ static int read_ask(ai_request_t *air)
 
 int ai_decode(ai_request_t *air)
 {
-    int known = air->endpoint == AI_ENDPOINT_CHAT || air->endpoint == AI_ENDPOINT_EMBEDDINGS;
+    int known = air->endpoint == AI_ENDPOINT_CHAT || air->endpoint == AI_ENDPOINT_EMBEDDINGS
+                || air->endpoint == AI_ENDPOINT_COUNT;
     int status = check_method(air);
 
     if (status == OK) {

@@ -297,10 +297,12 @@ static int pass_header(void *to, const char *name, const char *value)
 {
     if (ap_cstr_casecmpn(name, "retry-after", 11) == 0
         || ap_cstr_casecmpn(name, "x-ratelimit-", 12) == 0
+        || ap_cstr_casecmpn(name, "anthropic-ratelimit-", 20) == 0
         || ap_cstr_casecmp(name, "x-should-retry") == 0) {
         apr_table_setn(to, name, value);
     }
-    else if (ap_cstr_casecmp(name, "x-request-id") == 0) {
+    else if (ap_cstr_casecmp(name, "x-request-id") == 0
+             || ap_cstr_casecmp(name, "request-id") == 0) {
         apr_table_setn(to, "ai-provider-request-id", value);
     }
     return 1;
@@ -321,20 +323,22 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
 {
     apr_pool_t *p = x->air->r->pool;
     ai_error_t *error = apr_pcalloc(p, sizeof(*error));
-    int i;
+    int code;
 
     error->status = HTTP_BAD_GATEWAY;
     error->code = "upstream_error";
     if (x->kept_status) {
-        error->status = x->kept_status;
         error->message = apr_psprintf(p, "The provider answered with HTTP %d.", x->kept_status);
         if (x->kept_len) {
             x->kept_dialect->read_error(p, (ai_slice_t){ x->kept, x->kept_len }, error);
         }
-        /* An error event carries no status line; some say it in the code. */
-        i = error->code && strlen(error->code) == 3 ? (int)apr_atoi64(error->code) : 0;
-        if (i >= 400 && i <= 599) {
-            error->status = i;
+        /* Where the dialect does not tell what an event would have as a status, its code may. */
+        code = error->code && strlen(error->code) == 3 ? (int)apr_atoi64(error->code) : 0;
+        if (!x->kept_event) {
+            error->status = x->kept_status;
+        }
+        else if (code >= 400 && code <= 599) {
+            error->status = code;
         }
     }
     else if (last->timed_out) {

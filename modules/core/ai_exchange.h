@@ -50,7 +50,9 @@ struct ai_exchange_t {
     apr_bucket_brigade *out;   /* being built from the brigade in hand */
     ai_slice_t chunk;          /* the bytes of the bucket in hand */
     ai_slice_t run;            /* the part of it that passes as it is, so far */
+    int broke;                 /* the target's connection ended before its answer did */
     int cut_short;             /* the last event broke off */
+    int unended;               /* perhaps no whole empty line is behind the last event */
     int hid_last;              /* the last event was left out */
 
     int keeping;               /* the failure in hand says why */
@@ -62,6 +64,7 @@ struct ai_exchange_t {
     apr_size_t kept_len;
     apr_size_t kept_size;
     int kept_status;
+    int kept_event;            /* 1: an event, that had no status of its own */
     const ai_dialect_t *kept_dialect;
     apr_table_t *kept_headers;
     int kept_whole;            /* 0 when it was longer than we keep */

@@ -107,9 +107,15 @@ static apr_status_t weigh_event(ai_exchange_t *x, const ai_sse_event_t *event, a
 static apr_status_t on_event(void *baton, const ai_sse_event_t *event)
 {
     ai_exchange_t *x = baton;
-    ai_event_e kind =
-        x->attempt->target->dialect->read_event(x->air->r->pool, &x->stream, event);
+    ai_event_e kind;
 
+    if (!event->complete && (x->broke || !event->data.p)) {
+        x->cut_short = 1; /* half an event is none; what follows must not stick to it */
+        return APR_SUCCESS;
+    }
+    /* A CR may be half of a line end. */
+    x->unended = !event->complete || event->raw.p[event->raw.n - 1] == '\r';
+    kind = x->attempt->target->dialect->read_event(x->air->r->pool, &x->stream, event);
     if (x->gate == GATE_PENDING) {
         return weigh_event(x, event, kind);
     }
@@ -195,6 +201,9 @@ apr_status_t ai_flow_end_stream(ai_exchange_t *x, const ai_error_t *error)
 {
     ai_slice_t text = x->air->dialect->write_error_event(x->air->r->pool, error);
 
+    if (x->unended) {
+        apr_brigade_puts(x->out, NULL, NULL, "\n\n");
+    }
     apr_brigade_write(x->out, NULL, NULL, text.p, text.n);
     if (x->streams) {
         close_books(x);
@@ -214,6 +223,7 @@ static apr_status_t end_with(ai_exchange_t *x, const char *code, const char *mes
 /* The target's stream is at its end (or broke: then without an end). */
 static apr_status_t end_stream(ai_exchange_t *x, int broke)
 {
+    x->broke = broke;
     ai_sse_end(x->sse, on_event, x);
     if (x->gate == GATE_PENDING) {
         if (broke || x->cut_short || x->air->endpoint != AI_ENDPOINT_OTHER) {
@@ -233,7 +243,7 @@ static apr_status_t end_stream(ai_exchange_t *x, int broke)
              && x->stream.finish == AI_FINISH_NONE) {
         broke = 1;
     }
-    if ((broke && !x->stream.done) || x->cut_short) {
+    if ((broke || x->cut_short) && !x->stream.done) {
         return end_with(x, "stream_broken",
                         "The provider's stream broke off before the answer was complete.");
     }

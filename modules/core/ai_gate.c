@@ -22,19 +22,21 @@ static ap_filter_rec_t *gate_filter;
 /* ------------------------------------------------------------------------- the head */
 
 /* Headers of a provider's that say something of its connection to us, or of our account. */
-static void clean_headers(apr_table_t *headers)
+static void clean_headers(apr_table_t *headers, const ai_dialect_t *dialect)
 {
     static const char *const dropped[] = {
         "Set-Cookie", "Alt-Svc",   "Strict-Transport-Security", "OpenAI-Organization",
         "NEL",        "Report-To", "OpenAI-Project",
+        "anthropic-organization-id",
     };
-    const char *id = apr_table_get(headers, "x-request-id");
+    const char *id = apr_table_get(headers, dialect->id_header);
     apr_size_t i;
 
     if (id) {
         apr_table_setn(headers, "ai-provider-request-id", id);
-        apr_table_unset(headers, "x-request-id");
     }
+    apr_table_unset(headers, dialect->id_header);
+    apr_table_unset(headers, "x-request-id");
     for (i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
         apr_table_unset(headers, dropped[i]);
     }
@@ -79,7 +81,7 @@ void ai_gate_open(ai_exchange_t *x)
         APR_BRIGADE_CONCAT(x->out, x->held);
     }
     if (!x->head_sent) {
-        clean_headers(r->headers_out);
+        clean_headers(r->headers_out, x->attempt->target->dialect);
         if (x->streams) {
             prepare_stream_head(r);
         }
@@ -149,6 +151,7 @@ void ai_gate_fail_saying(ai_exchange_t *x, const char *reason, int status)
     x->kept_len = 0;
     x->kept_whole = 1;
     x->kept_status = status;
+    x->kept_event = x->streams;
     x->kept_dialect = x->attempt->target->dialect;
     x->kept_headers = x->air->r->headers_out;
 }
@@ -325,7 +328,7 @@ void ai_gate_begin(ai_exchange_t *x)
     apr_brigade_cleanup(x->held);
     x->gate = GATE_PENDING;
     x->judged = x->streams = x->wants_object = x->got_body = 0;
-    x->cut_short = x->hid_last = x->keeping = 0;
+    x->broke = x->cut_short = x->unended = x->hid_last = x->keeping = 0;
     x->held_bytes = 0;
     x->run = x->chunk = (ai_slice_t){ NULL, 0 };
     x->sse = NULL;

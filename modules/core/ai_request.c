@@ -90,21 +90,35 @@ static int climbs(const char *path)
     return strchr(path, '\\') != NULL;
 }
 
+/* Takes the first dialect that knows the path; of those that do, one whose mark the caller sends. */
 static void choose_dialect(ai_request_t *air)
 {
     int i;
 
     air->dialect = ai_dialects[0];
     for (i = 0; ai_dialects[i]; i++) {
-        ai_endpoint_e endpoint =
-            ai_dialects[i]->endpoint(air->r->pool, air->path, &air->path_model);
+        const ai_dialect_t *dialect = ai_dialects[i];
+        const char *model;
+        ai_endpoint_e endpoint = dialect->endpoint(air->r->pool, air->path, &model);
+        int marked = dialect->mark && apr_table_get(air->r->headers_in, dialect->mark);
 
-        if (endpoint != AI_ENDPOINT_OTHER) {
-            air->dialect = ai_dialects[i];
+        if (endpoint != AI_ENDPOINT_OTHER && (marked || air->endpoint == AI_ENDPOINT_OTHER)) {
+            air->dialect = dialect;
             air->endpoint = endpoint;
-            return;
+            air->path_model = model;
+        }
+        else if (marked && air->endpoint == AI_ENDPOINT_OTHER) {
+            air->dialect = dialect; /* a path that nobody knows, of a caller that tells himself */
         }
     }
+}
+
+void ai_request_show_id(const ai_request_t *air, apr_table_t *headers)
+{
+    const char *id = ai_note_get(air, AI_NOTE_REQUEST_ID);
+
+    apr_table_setn(headers, "x-request-id", id);
+    apr_table_setn(headers, air->dialect->id_header, id); /* where its SDK looks for it */
 }
 
 static ai_request_t *make_request(request_rec *r)
@@ -123,8 +137,7 @@ static ai_request_t *make_request(request_rec *r)
     ai_note_set(air, AI_NOTE_REQUEST_ID, r->log_id);
     ai_note_set(air, AI_NOTE_DIALECT, air->dialect->name);
     ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
-    /* Also on every error that httpd itself makes of this request. */
-    apr_table_setn(r->err_headers_out, "x-request-id", r->log_id);
+    ai_request_show_id(air, r->err_headers_out); /* also on errors that httpd itself makes */
     return air;
 }
 

@@ -147,7 +147,7 @@ typedef struct ai_request_t {
     ai_usage_t usage;
     ai_finish_e finish;
     int answered;                /* an answer, or a part of it, went to the caller */
-    void *plan;                  /* mod_ai_route's */
+    const void *plan;            /* mod_ai_route's */
     struct ai_private_t *priv;   /* the core's own */
 } ai_request_t;
 

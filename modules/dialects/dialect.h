@@ -43,6 +43,7 @@ typedef struct ai_stream_t {
     ai_endpoint_e endpoint; /* in: of the request */
     int hide_usage;         /* in: the caller did not ask for usage */
     ai_usage_t usage;       /* out: the latest report; set, never added up */
+    apr_int64_t written;    /* out: tokens of the prompt that went into the provider's cache */
     ai_finish_e finish;     /* out: the reason once it was told */
     int done;               /* out: the protocol's own end was seen */
     ai_slice_t cut;         /* out, per event: part of event->raw to leave out, or absent */
@@ -59,7 +60,14 @@ typedef struct ai_model_t {
 typedef struct ai_dialect_t {
     const char *name; /* the word in AITargetDialect and in the note ai-dialect */
 
+    /* The header that carries the id of a request in an answer. */
+    const char *id_header;
+
     /* ------------------------------------------------------------- the caller's side */
+
+    /* A header that only callers of this dialect send, or NULL: it tells whose "/models" is
+     * meant, where several dialects have that path. */
+    const char *mark;
 
     /* What the path below the API root ("/chat/completions") is. *model: the model that the
      * path itself names ("/models/x"), else NULL. */
@@ -100,7 +108,8 @@ typedef struct ai_dialect_t {
                         ai_finish_e *finish);
 
     /* Reads an error body of any shape that providers of this dialect send. Fills in code,
-     * message and param as far as they are there; the rest stays. */
+     * message and param as far as they are there, and status where the body tells it better than
+     * nothing (an error event has none); the rest stays. */
     void (*read_error)(apr_pool_t *p, ai_slice_t body, ai_error_t *error);
 } ai_dialect_t;
 

@@ -14,10 +14,8 @@
 #include <apr_strings.h>
 
 #include "ai_fault.h"
+#include "ai_field.h"
 #include "dialect.h"
-
-/* More tokens than any call can have: what is above is a provider's error, not a count. */
-#define TOKENS_MAX APR_INT64_C(1000000000000)
 
 /* --------------------------------------------------------------- the caller's side */
 
@@ -40,91 +38,32 @@ static ai_endpoint_e endpoint(apr_pool_t *p, const char *path, const char **mode
     return AI_ENDPOINT_OTHER;
 }
 
-static const ai_error_t *bad_field(apr_pool_t *p, const char *param, const char *message)
-{
-    ai_error_t *error = apr_pcalloc(p, sizeof(*error));
-
-    error->status = 400;
-    error->message = message;
-    error->param = param;
-    return error;
-}
-
-/*
- * A provider may read "Model" where we read "model" (case-insensitive decoders exist), and then a
- * policy on the model's name is passed by. So a known key in another case is refused.
- */
-static const ai_error_t *refuse_variants(apr_pool_t *p, const ai_json_doc_t *doc)
-{
-    static const char *const known[] = {
-        "model", "stream", "stream_options", "messages", "input", "max_tokens",
-        "max_completion_tokens", "n", "tools",
-    };
-    int i;
-    apr_size_t k;
-
-    for (i = 0; i < doc->n_members; i++) {
-        ai_slice_t key = doc->members[i].key;
-
-        for (k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
-            if (ai_json_key_folds(key, known[k]) && !ai_json_key_is(key, known[k])) {
-                return bad_field(p, known[k],
-                                 apr_psprintf(p, "A field is written like '%s' but in another "
-                                              "case; field names are lower-case.", known[k]));
-            }
-        }
-    }
-    return NULL;
-}
-
-static const ai_error_t *read_model(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_t *doc,
-                                    ai_ask_t *ask)
-{
-    ai_slice_t value = ai_json_doc_get(doc, "model");
-    const char *c;
-
-    if (!value.p) {
-        return ep == AI_ENDPOINT_OTHER
-                   ? NULL
-                   : bad_field(p, "model", "The field 'model' is missing; it names the model.");
-    }
-    if (ai_json_string(p, value, &ask->model, NULL) != APR_SUCCESS || !ask->model[0]) {
-        ask->model = NULL;
-        return bad_field(p, "model", "The field 'model' must be a string that is not empty.");
-    }
-    for (c = ask->model; *c; c++) {
-        if (apr_iscntrl(*c)) {
-            ask->model = NULL;
-            return bad_field(p, "model", "The field 'model' holds a control character.");
-        }
-    }
-    return NULL;
-}
-
 static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_t *doc,
                                   ai_ask_t *ask)
 {
-    const ai_error_t *error = refuse_variants(p, doc);
+    static const char *const known[] = {
+        "model", "stream", "stream_options", "messages", "input", "max_tokens",
+        "max_completion_tokens", "n", "tools", NULL,
+    };
+    const ai_error_t *error = ai_field_variants(p, doc, known);
     ai_slice_t value;
 
     if (!error) {
-        error = read_model(p, ep, doc, ask);
+        error = ai_field_model(p, doc, ep != AI_ENDPOINT_OTHER, &ask->model);
+    }
+    if (!error) {
+        error = ai_field_flag(p, doc, "stream", &ask->stream);
     }
     if (error) {
         return error;
     }
-    value = ai_json_doc_get(doc, "stream");
-    if (value.p && ai_json_type(value) != AI_JSON_BOOL && ai_json_type(value) != AI_JSON_NULL) {
-        return bad_field(p, "stream", "The field 'stream' must be true or false.");
-    }
-    ask->stream = ai_json_bool(value, 0);
     value = ai_json_doc_get(doc, "stream_options");
     if (ai_json_type(value) == AI_JSON_OBJECT) {
         ask->stream_options = value;
         ask->wants_usage = ai_json_bool(ai_json_get(value, "include_usage"), 0);
     }
     else if (value.p && ai_json_type(value) != AI_JSON_NULL) {
-        return bad_field(p, "stream_options", "The field 'stream_options' must be an object.");
+        return ai_field_fault(p, "stream_options", "The field 'stream_options' must be an object.");
     }
     return NULL;
 }
@@ -224,23 +163,10 @@ static apr_status_t edit_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_
                          AI_SLICE("{\"include_usage\":true}"));
 }
 
-/* A count as far as one can believe it, else -1. */
+/* The count by its name in chat completions, or by the one in Responses. */
 static apr_int64_t tokens(ai_slice_t object, const char *name, const char *other)
 {
-    apr_int64_t n;
-    ai_slice_t value = ai_json_get(object, name);
-
-    if (!value.p && other) {
-        value = ai_json_get(object, other);
-    }
-    return ai_json_int(value, &n) == APR_SUCCESS && n >= 0 && n <= TOKENS_MAX ? n : -1;
-}
-
-static void keep(apr_int64_t *field, apr_int64_t value)
-{
-    if (value >= 0) {
-        *field = value; /* a later report that omits a field leaves the earlier count */
-    }
+    return ai_field_count(object, ai_json_get(object, name).p ? name : other);
 }
 
 static apr_int64_t detail(ai_slice_t object, const char *name, const char *other, const char *what)
@@ -250,7 +176,7 @@ static apr_int64_t detail(ai_slice_t object, const char *name, const char *other
     if (ai_json_type(details) != AI_JSON_OBJECT) {
         details = ai_json_get(object, other);
     }
-    return ai_json_type(details) == AI_JSON_OBJECT ? tokens(details, what, NULL) : -1;
+    return ai_json_type(details) == AI_JSON_OBJECT ? ai_field_count(details, what) : -1;
 }
 
 /* Usage of chat completions and embeddings, of Responses, and of DeepSeek's cache. */
@@ -263,10 +189,10 @@ static int read_usage(ai_slice_t object, ai_usage_t *usage)
     }
     prompt = tokens(object, "prompt_tokens", "input_tokens");
     completion = tokens(object, "completion_tokens", "output_tokens");
-    total = tokens(object, "total_tokens", NULL);
+    total = ai_field_count(object, "total_tokens");
     cached = detail(object, "prompt_tokens_details", "input_tokens_details", "cached_tokens");
     if (cached < 0) {
-        cached = tokens(object, "prompt_cache_hit_tokens", NULL);
+        cached = ai_field_count(object, "prompt_cache_hit_tokens");
     }
     reasoning =
         detail(object, "completion_tokens_details", "output_tokens_details", "reasoning_tokens");
@@ -278,10 +204,10 @@ static int read_usage(ai_slice_t object, ai_usage_t *usage)
             completion = total - prompt; /* seen from compatibility layers */
         }
     }
-    keep(&usage->prompt, prompt);
-    keep(&usage->completion, completion);
-    keep(&usage->cached, cached);
-    keep(&usage->reasoning, reasoning);
+    ai_field_keep(&usage->prompt, prompt);
+    ai_field_keep(&usage->completion, completion);
+    ai_field_keep(&usage->cached, cached);
+    ai_field_keep(&usage->reasoning, reasoning);
     return prompt >= 0 || completion >= 0;
 }
 
@@ -533,6 +459,8 @@ static void read_answer(ai_endpoint_e ep, const ai_pick_t *pick, ai_usage_t *usa
 
 const ai_dialect_t ai_dialect_openai = {
     "openai",
+    "x-request-id",
+    NULL,
     endpoint,
     read_ask,
     write_error,

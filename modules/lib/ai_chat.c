@@ -8,7 +8,7 @@ const char *ai_endpoint_name(ai_endpoint_e endpoint)
     static const char *const names[] = {
         [AI_ENDPOINT_OTHER] = "other",           [AI_ENDPOINT_CHAT] = "chat",
         [AI_ENDPOINT_EMBEDDINGS] = "embeddings", [AI_ENDPOINT_MODELS] = "models",
-        [AI_ENDPOINT_MODEL] = "model",
+        [AI_ENDPOINT_MODEL] = "model",           [AI_ENDPOINT_COUNT] = "count-tokens",
     };
 
     return names[endpoint];

@@ -14,6 +14,7 @@ typedef enum ai_endpoint_e {
     AI_ENDPOINT_OTHER = 0,  /* "other": passed through, metered where usage is present */
     AI_ENDPOINT_CHAT,       /* "chat" */
     AI_ENDPOINT_EMBEDDINGS, /* "embeddings" */
+    AI_ENDPOINT_COUNT,      /* "count-tokens": how long a chat would be */
     AI_ENDPOINT_MODELS,     /* "models": the list */
     AI_ENDPOINT_MODEL       /* "model": one of the list */
 } ai_endpoint_e;

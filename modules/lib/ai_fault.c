@@ -115,6 +115,9 @@ static void read_object(fault_t *fault, ai_slice_t object, int wraps)
     }
     take(&fault->code, word_of(fault->pool, code));
     take(&fault->code, word_of(fault->pool, ai_json_get(object, "errorcode")));
+    /* A gateway like this one, in Anthropic's dialect. */
+    take(&fault->code,
+         word_of(fault->pool, ai_json_get(ai_json_get(object, "details"), "error_code")));
     take(&fault->param, string_of(fault->pool, ai_json_get(object, "param")));
     take(&fault->param, last_name(fault->pool, ai_json_get(object, "loc")));
 }

@@ -43,17 +43,18 @@ static int moves_on(const void *baton, int status)
     return status == 408 || status == 429 || status >= 500; /* 529, too: overloaded */
 }
 
-static int refuse(ai_request_t *air, const char *code, const char *param, const char *message)
+static int refuse(ai_request_t *air, int status, const char *code, const char *param,
+                  const char *message)
 {
     ai_error_t *error = apr_palloc(air->r->pool, sizeof(*error));
 
-    *error = (ai_error_t){ HTTP_NOT_FOUND, code, message, param };
+    *error = (ai_error_t){ status, code, message, param };
     return ai->refuse(air, error);
 }
 
 static int refuse_model(ai_request_t *air, const char *model)
 {
-    return refuse(air, "model_not_found", "model",
+    return refuse(air, HTTP_NOT_FOUND, "model_not_found", "model",
                   apr_pstrcat(air->r->pool, "The model '", model,
                               "' does not exist or is not served here.", NULL));
 }
@@ -80,9 +81,31 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
     return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
 }
 
+/* The targets that speak what the caller speaks. What is passed through unread may go anywhere. */
+static const apr_array_header_t *who_understands(ai_request_t *air, const route_rule_t *rule)
+{
+    apr_array_header_t *some = NULL;
+    int i;
+
+    for (i = 0; air->endpoint != AI_ENDPOINT_OTHER && i < rule->targets->nelts; i++) {
+        const ai_target_t *target = APR_ARRAY_IDX(rule->targets, i, const ai_target_t *);
+
+        if (target->dialect != air->dialect && !some) {
+            some = apr_array_make(air->r->pool, rule->targets->nelts, sizeof(target));
+            memcpy(some->elts, rule->targets->elts, (apr_size_t)i * sizeof(target));
+            some->nelts = i;
+        }
+        else if (some && target->dialect == air->dialect) {
+            APR_ARRAY_PUSH(some, const ai_target_t *) = target;
+        }
+    }
+    return some ? some : rule->targets;
+}
+
 static int on_plan(ai_request_t *air)
 {
     const route_conf_t *conf = conf_of(air->r);
+    const apr_array_header_t *targets;
     const route_rule_t *rule;
 
     if (air->endpoint == AI_ENDPOINT_MODELS || air->endpoint == AI_ENDPOINT_MODEL) {
@@ -93,19 +116,25 @@ static int on_plan(ai_request_t *air)
         return refuse_model(air, air->ask.model);
     }
     if (!rule) {
-        return refuse(air, "not_found", NULL,
+        return refuse(air, HTTP_NOT_FOUND, "not_found", NULL,
                       "This path names no model, and there is no route for '*'.");
     }
     ai->note_set(air, AI_NOTE_ROUTE, rule->pattern);
-    air->plan = (void *)rule;
+    targets = who_understands(air, rule);
+    if (!targets->nelts) {
+        return refuse(air, HTTP_BAD_REQUEST, "dialect_mismatch", "model",
+                      apr_pstrcat(air->r->pool, "The model '", air->ask.model,
+                                  "' is served by providers that do not speak this API (",
+                                  air->dialect->name, ").", NULL));
+    }
+    air->plan = targets;
     return OK;
 }
 
 static int on_forward(ai_request_t *air)
 {
     const route_conf_t *conf = conf_of(air->r);
-    const route_rule_t *rule = air->plan;
-    const apr_array_header_t *targets = rule->targets;
+    const apr_array_header_t *targets = air->plan;
     int rounds = (int)route_conf_number(conf, ROUTE_RETRIES);
 
     if (!air->ask.model) {
@@ -113,7 +142,7 @@ static int on_forward(ai_request_t *air)
         apr_array_header_t *first = apr_array_make(air->r->pool, 1, sizeof(const ai_target_t *));
 
         APR_ARRAY_PUSH(first, const ai_target_t *) =
-            APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *);
+            APR_ARRAY_IDX(targets, 0, const ai_target_t *);
         targets = first;
         rounds = 0;
     }

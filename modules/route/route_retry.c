@@ -24,6 +24,7 @@
 typedef struct runner_t {
     const ai_target_t *target;
     int out;        /* 1: not to be tried again */
+    int backs_off;  /* 1: it failed in this round without naming a time */
     apr_time_t due; /* not before then */
 } runner_t;
 
@@ -51,12 +52,13 @@ static int any_left(const runner_t *runners, int n, int i, apr_time_t now)
     return 0;
 }
 
-static void learn(runner_t *runner, const ai_attempt_t *attempt, apr_int64_t backoff_ms)
+static void learn(runner_t *runner, const ai_attempt_t *attempt)
 {
-    apr_int64_t ms = attempt->retry_after_ms >= 0 ? attempt->retry_after_ms : backoff_ms;
-
     runner->out = attempt->timed_out || !attempt->retryable;
-    runner->due = apr_time_now() + apr_time_from_msec(ms);
+    runner->backs_off = attempt->retry_after_ms < 0;
+    if (!runner->backs_off) {
+        runner->due = apr_time_now() + apr_time_from_msec(attempt->retry_after_ms);
+    }
 }
 
 static void note_attempt(const ai_api_t *ai, ai_request_t *air, const ai_attempt_t *attempt, int n)
@@ -68,13 +70,18 @@ static void note_attempt(const ai_api_t *ai, ai_request_t *air, const ai_attempt
     }
 }
 
-/* When the first of those that are left may be tried, or 0 when none ever may. */
-static apr_time_t next_due(const runner_t *runners, int n)
+/* Ends a round: all that back off do so until one moment, so that the next round has them all.
+ * Returns when the first of those that are left may be tried, or 0 when none ever may. */
+static apr_time_t next_due(runner_t *runners, int n, apr_time_t backoff_end)
 {
     apr_time_t due = 0;
     int i;
 
     for (i = 0; i < n; i++) {
+        if (runners[i].backs_off) {
+            runners[i].due = backoff_end;
+            runners[i].backs_off = 0;
+        }
         if (!runners[i].out && (!due || runners[i].due < due)) {
             due = runners[i].due;
         }
@@ -112,10 +119,10 @@ int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_heade
             if (attempt.outcome != AI_OUTCOME_FAILED) {
                 return DONE;
             }
-            learn(&runners[i], &attempt, backoff_ms);
+            learn(&runners[i], &attempt);
         }
-        due = next_due(runners, n);
         now = apr_time_now();
+        due = next_due(runners, n, now + apr_time_from_msec(backoff_ms));
         if (round == rounds || !due || due - now > apr_time_from_msec(longest_wait_ms)) {
             return ai->give_up(air, &attempt);
         }

@@ -2,9 +2,9 @@
 //
 // provider.mjs PORT_FILE - aimock, a provider that we did not write, and what did it see?
 //
-// Starts aimock on a free port of 127.0.0.1 with the fixtures of scenes.json, and writes the port
-// into PORT_FILE. Every answer is aimock's own; this file only looks on. Tests ask what became of
-// the call whose body holds a certain text:
+// Starts aimock on a free port of 127.0.0.1 with the fixtures of scenes_*.json, and writes the
+// port into PORT_FILE. Every answer is aimock's own; this file only looks on. Tests ask what became
+// of the call whose body holds a certain text:
 //
 //   GET /_truth?mark=TEXT&until=begun|ended
 //
@@ -18,7 +18,8 @@ const require = createRequire(`${process.env.AI_CLIENTS_DIR}/node/`);
 const { createServer } = require('@copilotkit/aimock');
 
 const LONGEST_WAIT_MS = 20_000;
-const scenes = JSON.parse(readFileSync(new URL('scenes.json', import.meta.url), 'utf8')).aimock;
+const scenes = ['openai', 'anthropic'].flatMap((dialect) => Object.values(JSON.parse(
+  readFileSync(new URL(`scenes_${dialect}.json`, import.meta.url), 'utf8')).aimock));
 const calls = [];
 let waiters = [];
 
@@ -83,7 +84,7 @@ const truth = {
   },
 };
 
-const fixtures = Object.values(scenes).map(({ fixture }) => ({
+const fixtures = scenes.map(({ fixture }) => ({
   match: fixture.match, response: fixture.response, ...fixture.options }));
 
 const instance = await createServer(

@@ -56,6 +56,7 @@ sub ask
 
 spew("$dir/conf/users",      "ann:x\n");
 spew("$dir/conf/openai.key", "sk-test\n");
+spew("$dir/conf/anthropic.key", "sk-test\n");
 spew("$dir/conf/own-ca.pem", "none is read by httpd -t\n");
 make_path("$dir/logs");
 

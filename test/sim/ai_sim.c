@@ -2,7 +2,8 @@
 /*
  * ai_sim.c - how does the provider simulator start, run and stop?
  *
- * ai-sim plays an OpenAI-compatible provider and misbehaves as each request asks for.
+ * ai-sim plays an OpenAI-compatible provider, and Anthropic's Messages API, and misbehaves as each
+ * request asks for.
  *
  *   ai-sim [--port N] [--listen ADDRESS] [--port-file FILE] [--truth FILE] [--quiet]
  *
@@ -21,7 +22,9 @@
  *   delay=MS          before the status line            first=MS  after the headers
  *   gap=MS            between events, not before [DONE] pace=MS   between the writes of chunk=
  *   tokens=N          words in the answer (12)          size=N    each word at least N bytes
- *   cached=N reasoning=N   the details in the usage; reasoning also counts as completion
+ *   cached=N written=N reasoning=N   the details in the usage; reasoning also counts as completion
+ *                     (/messages: a thinking block comes first; the tokens of the cache, read and
+ *                     written, are beside the others, so the prompt grows by them)
  *   chunk=N           writes the body N bytes at a time, each an HTTP chunk of its own
  *   cut=N             closes after N events             bytes=N   closes after N body bytes
  *   stall=N           silent after N events, until the peer closes
@@ -31,16 +34,16 @@
  *   length=+N|-N      Content-Length that much too high or too low, in a stream too
  *   error=N           event N is an error, and the last; a plain answer is an error with 200
  *   usage=KIND        on: unasked too; none; zero; negative; huge; text; null; late: after [DONE];
- *                     early: in the first event only; every: in every event; excess: above
- *                     max_tokens, which is then not kept
+ *                     early: in the first event only; every: in every event (/messages: every
+ *                     delta); excess: above max_tokens, which is then not kept
  *   eol=KIND          lf, crlf or cr                    comment=1  a comment before each event
- *   done=0            no [DONE] (/responses: no completed event)
+ *   done=0            no [DONE] (/responses: no completed event; /messages: no message_stop)
  *   close=1           Connection: close
  *   tool=1            two parallel tool calls, unless a tool's answer is the last message
  *   refuse=1          a refusal
  *   json=1            content is JSON that fits response_format's schema
  *   echo=1            content is the request, as JSON
- *   id=TEXT           system_fingerprint of every chunk (/responses: sim_id)
+ *   id=TEXT           system_fingerprint of every chunk (/responses, /messages: sim_id)
  *   mark=TEXT seq=TEXT   written to the truth as mark and mark_seq
  *   fail=N;key=NAME   misbehave for the first N calls with that key, then answer well
  */

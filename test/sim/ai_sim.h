@@ -101,7 +101,7 @@ enum { BODY_JSON, BODY_HTML, BODY_TEXT, BODY_EMPTY };
 /* All numbers are long so that one table can describe them. */
 typedef struct {
     long status, busy, delay, first, gap, pace;
-    long tokens, size, chunk, cached, reasoning;
+    long tokens, size, chunk, cached, written, reasoning;
     long cut, bytes, stall, reset, garbage, error;
     long wrongtype, length, usage, body;
     long retry_after, retry_after_ms, should_retry;
@@ -171,7 +171,7 @@ typedef struct {
     answer_kind_t kind;
     long pieces;                 /* tokens of one choice */
     long choices;
-    long prompt_tokens;
+    long prompt_tokens;          /* those of the cache included */
     long max_tokens;             /* -1: the caller named no limit */
     const char *finish;
     buf_t literal;               /* what is said, unless it is words */
@@ -198,7 +198,9 @@ void answer_header_name(text_t name, buf_t *out);
  * object. */
 void answer_echo(const call_t *call, buf_t *out);
 
-/* ------------------- sim_chat.c, sim_responses.c, sim_plain.c: the wire text, per endpoint */
+/* ---- sim_chat.c, sim_responses.c, sim_anthropic.c, sim_plain.c: the wire text, per endpoint */
+
+typedef enum { DIALECT_OPENAI, DIALECT_ANTHROPIC } dialect_t;
 
 typedef struct {
     buf_t data;
@@ -211,17 +213,24 @@ typedef struct {
  * length. */
 typedef struct {
     const char *name;
-    const char *required;        /* the member a request must have, or NULL */
+    const char *required[2];     /* members a request must have, besides the model */
+    dialect_t dialect;           /* of its errors and headers, too */
     void (*plain)(call_t *call, buf_t *out);
     int (*event)(call_t *call, long step, event_t *ev);
     void (*error)(call_t *call, long step, event_t *ev);
 } endpoint_t;
 
 extern const endpoint_t endpoint_chat, endpoint_completions, endpoint_responses;
+extern const endpoint_t endpoint_messages, endpoint_count_tokens, endpoint_claude_models;
 extern const endpoint_t endpoint_embeddings, endpoint_models, endpoint_echo;
-const endpoint_t *endpoint_find(text_t method, text_t path);
+const endpoint_t *endpoint_find(const call_t *call);
 /* The body of an error status, in OpenAI's shape. */
 void error_body(int status, const char *message, const char *param, buf_t *out);
+/* The same in Anthropic's. */
+void anthropic_error(const call_t *call, int status, const char *message, const char *param,
+                     buf_t *out);
+/* The headers Anthropic adds to every answer. */
+void anthropic_headers(const call_t *call, buf_t *out);
 
 /* ------------------------------------------------------------- sim_call.c: playing one call */
 

@@ -412,6 +412,172 @@ check "other paths: usage when asked" has '"usage":{'
 post /v1/audio/x "" ''
 check "other paths: no usage unasked" lacks '"usage"'
 
+# --- Anthropic's Messages API
+claude='{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"12345678"}]'
+version=(-H 'anthropic-version: 2023-06-01')
+says() { local s=$1; shift; post /v1/messages "$s" "$claude}" "${version[@]}" "$@"; }
+talks() { local s=$1; shift; post /v1/messages "$s" "$claude,\"stream\":true}" "${version[@]}" "$@"; }
+events() { grep -a '^event: ' "$dir/body" | sed 's/^event: //' | tr '\n' ' '; }
+deltas() { # KIND MEMBER: what the deltas of a kind say, joined
+    grep -ao "\"type\":\"$1\",\"$2\":\"\([^\"\\\\]\|\\\\.\)*\"" "$dir/body" \
+        | sed "s/^\"type\":\"$1\",\"$2\":\"//; s/\"\$//" | tr -d '\n'
+}
+
+says "tokens=3"
+check "messages: 200" is "$code" 200
+check "messages: a message" has '"type":"message","role":"assistant","content":[{"type":"text","text":"the river keeps"}]'
+check "messages: stop reason" has '"stop_reason":"end_turn","stop_sequence":null'
+check "messages: usage" has '"usage":{"input_tokens":2,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
+check "messages: output tokens" has '"output_tokens":3,'
+check "messages: truth" truth_has '"prompt_tokens":2,"completion_tokens":3,"told":{"prompt":2,"completion":3}'
+check "messages: header request-id" head_has 'request-id: req_sim'
+check "messages: rate limit headers" head_has 'anthropic-ratelimit-requests-limit:'
+check "messages: no header of OpenAI's" head_lacks 'openai-'
+check "messages: no x-request-id" head_lacks 'x-request-id'
+curl -s -o "$dir/body" -H 'X-Request-Id: keyed' -H 'x-api-key: sk-ant-1234' "${version[@]}" -d "$claude}" \
+    "http://127.0.0.1:$port/v1/messages"
+wait_for keyed
+check "messages: key_tail of x-api-key" truth_has '"key_tail":"1234"'
+says "tokens=3;cached=90;written=5;reasoning=4"
+check "messages: the cache beside the input" has '"input_tokens":2,"cache_creation_input_tokens":5,"cache_read_input_tokens":90,'
+check "messages: reasoning counts as output" has '"output_tokens":7,"output_tokens_details":{"thinking_tokens":4}'
+check "messages: truth has the sum" truth_has '"prompt_tokens":97,"completion_tokens":7,"told":{"prompt":97,"completion":7}'
+check "messages: a thinking block first" has '"content":[{"type":"thinking","thinking":"The river comes first.","signature":"c2lt'
+post /v1/messages "" '{"model":"m","max_tokens":2,"n":3,"system":"1234","messages":[{"role":"user","content":[{"type":"text","text":"1234"}]}]}' "${version[@]}"
+check "messages: max_tokens cuts" has '"stop_reason":"max_tokens"'
+check "messages: max_tokens is kept" has '"output_tokens":2,'
+check "messages: the system text counts" has '"input_tokens":2,'
+
+talks "tokens=2"
+check "messages stream: order" is "$(events)" "message_start content_block_start ping content_block_delta content_block_delta content_block_stop message_delta message_stop "
+check "messages stream: type in the data" is "$(grep -a '^data: ' "$dir/body" | sed 's/^data: {"type":"\([a-z_]*\)".*/\1/' | tr '\n' ' ')" "$(events)"
+check "messages stream: the words" is "$(deltas text_delta text)" "the river"
+check "messages stream: usage at the start" is "$(head -2 "$dir/body" | grep -c '"usage":{"input_tokens":2,.*"output_tokens":1,')" 1
+check "messages stream: stop reason and usage" is "$(grep -ac '"type":"message_delta","delta":{"stop_reason":"end_turn",.*"usage":{"input_tokens":2,.*"output_tokens":2,' "$dir/body")" 1
+check "messages stream: message_stop is last" ends_with 'data: {"type":"message_stop"}'
+check "messages stream: truth" truth_has '"prompt_tokens":2,"completion_tokens":2,"told":{"prompt":2,"completion":2}'
+check "messages stream: truth counts 8 events" truth_has '"events_sent":8,"ended":"complete"'
+talks "tokens=1;reasoning=4"
+check "messages stream: thinking first" is "$(events)" "message_start content_block_start ping content_block_delta content_block_delta content_block_stop content_block_start content_block_delta content_block_stop message_delta message_stop "
+check "messages stream: thinking delta" has '"index":0,"delta":{"type":"thinking_delta","thinking":"The river comes first."}'
+check "messages stream: signature delta" has '"index":0,"delta":{"type":"signature_delta","signature":"c2lt'
+check "messages stream: the text is block 1" has '"index":1,"delta":{"type":"text_delta","text":"the"}'
+check "messages stream: no more thought than told" is "$(grep -ao '"thinking_tokens":[0-9]*' "$dir/body" | cut -d: -f2 | tr '\n' .)" 1.4.
+check "messages stream: thinking in the truth" truth_has '"completion_tokens":5,'
+talks "tokens=1;done=0"
+check "messages stream: done=0" ends_with "$(grep -a '"type":"message_delta"' "$dir/body")"
+talks "tokens=1;id=ab c"
+check "messages stream: id= in every event" is "$(times '"sim_id":"ab c"')" "$(times 'event: ')"
+says "id=ab c"
+check "messages: id=" has '"sim_id":"ab c"'
+talks "error=4"
+check "messages stream: error=4" is "$(events)" "message_start content_block_start ping error "
+check "messages stream: error=4: overloaded" has 'data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_sim'
+check "messages stream: error=4: truth" truth_has '"events_sent":4,"ended":"error"'
+says "error=1"
+check "messages: error=1: plain, with 200" is "$code$(times '{"type":"error","error":{')" 2001
+talks "cut=2"
+check "messages stream: cut=2" is "$rc$(events)" "18message_start content_block_start "
+check "messages stream: cut=2: what was told" truth_has '"completion_tokens":0,"told":{"prompt":2,"completion":1}'
+talks "reset=3"
+check "messages stream: reset=3" is "$rc$(events)" "56message_start content_block_start ping "
+talks "garbage=4;tokens=3"
+check "messages stream: garbage=4: broken JSON" is "$(LC_ALL=C grep -ac '"delta":$' "$dir/body")" 1
+check "messages stream: garbage=4: only there" is "$(deltas text_delta text)" " river keeps"
+talks "tokens=1;eol=crlf;comment=1"
+check "messages stream: eol=crlf, comment=1" is "$(tr -cd '\r' <"$dir/body" | wc -c)" 35
+talks "chunk=1;tokens=12"
+check "messages stream: chunk=1" is "$(deltas text_delta text)" "the river keeps its own slow counsel naïve birds cross at dawn"
+talks "tokens=2"
+whole=$(size)
+talks "tokens=2;length=+9"
+check "messages stream: length=+9" is "$rc$(declared)" "18$((whole + 9))"
+talks "wrongtype=1"
+check "messages stream: wrongtype=1" head_has 'content-type: text/html'
+
+for pair in zero:0,:0, negative:-1,:-5, huge:9223372036854775807,:99999999999999999999999, \
+    'text:"many",:"more",' excess:2,:199,; do
+    kind=${pair%%:*} numbers=${pair#*:}
+    says "usage=$kind"
+    check "messages: usage=$kind" is "$(grep -c "\"input_tokens\":${numbers%%:*}.*\"output_tokens\":${numbers#*:}" "$dir/body")" 1
+    talks "usage=$kind"
+    check "messages stream: usage=$kind" is "$(grep -c "\"input_tokens\":${numbers%%:*}.*\"output_tokens\":${numbers#*:}" "$dir/body")" 2
+done
+says "usage=none"
+check "messages: usage=none" lacks '"usage"'
+talks "usage=none"
+check "messages stream: usage=none" lacks '"usage"'
+check "messages stream: usage=none: truth" truth_has '"completion_tokens":12,"told":null'
+says "usage=null"
+check "messages: usage=null" has '"usage":null'
+talks "usage=null"
+check "messages stream: usage=null" is "$(times '"usage":null')" 2
+talks "usage=early;tokens=2"
+check "messages stream: usage=early" is "$(times '"usage":{')$(head -2 "$dir/body" | grep -c '"output_tokens":2,')" 11
+talks "usage=late;tokens=2"
+check "messages stream: usage=late" is "$(times '"usage":{')$(grep -a '^event' "$dir/body" | tail -2 | tr '\n' ' ')" "1event: message_stop event: message_delta "
+talks "usage=every;tokens=2;reasoning=3"
+check "messages stream: usage=every" is "$(grep -ao '"output_tokens":[0-9]*' "$dir/body" | cut -d: -f2 | tr '\n' .)" 1.3.3.4.5.5.
+
+says "tool=1"
+check "messages: tool=1" has '{"type":"tool_use","id":"toolu_sim'
+check "messages: tool=1: two" is "$(times '"type":"tool_use"')" 2
+check "messages: tool=1: the input is JSON" has '"input":{"timezone":"Europe/Zurich"}'
+check "messages: tool=1: stop reason" has '"stop_reason":"tool_use"'
+talks "tool=1"
+check "messages stream: tool=1: two blocks" is "$(times '"content_block":{"type":"tool_use"')" 2
+check "messages stream: tool=1: empty input first" is "$(times '"input":{}}')" 2
+check "messages stream: tool=1: fragments" is "$(deltas input_json_delta partial_json)" '{\"city\":\"Zürich\",\"unit\":\"celsius\"}{\"timezone\":\"Europe/Zurich\"}'
+check "messages stream: tool=1: tokens" truth_has '"completion_tokens":5,"told":{"prompt":2,"completion":5}'
+post /v1/messages "tool=1" "$claude,\"tools\":[{\"name\":\"look\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}}}]}" "${version[@]}"
+check "messages: tool=1: the caller's tool" has '"name":"look","input":{"n":7}'
+post /v1/messages "tool=1" '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"x","content":"y"}]}]}' "${version[@]}"
+check "messages: tool=1: words once a tool has spoken" has '"stop_reason":"max_tokens"'
+says "refuse=1"
+check "messages: refuse=1" has '"stop_reason":"refusal","stop_sequence":null,"stop_details":{"type":"refusal",'
+talks "refuse=1"
+check "messages stream: refuse=1" has '"delta":{"stop_reason":"refusal",'
+says "echo=1"
+check "messages: echo=1" has '\"anthropic-version\":\"2023-06-01\"'
+talks "echo=1"
+check "messages stream: echo=1" is "$(deltas text_delta text | grep -c 'anthropic-version.*12345678')" 1
+post /v1/messages "json=1" "$claude,\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"boolean\"}}}}}}" "${version[@]}"
+check "messages: json=1" has '"text":"{\"a\":true}"'
+
+for pair in 400:invalid_request_error 401:authentication_error 402:billing_error \
+    403:permission_error 404:not_found_error 408:timeout_error 409:conflict_error \
+    413:request_too_large 422:invalid_request_error 429:rate_limit_error 500:api_error \
+    502:api_error 503:overloaded_error 504:timeout_error 529:overloaded_error; do
+    talks "status=${pair%%:*}"
+    check "messages: status=$pair" is "$code$(times "{\"type\":\"error\",\"error\":{\"type\":\"${pair#*:}\",\"message\":\"")" "${pair%%:*}1"
+done
+talks "status=429;retry_after=7"
+check "messages: retry_after" head_has 'retry-after: 7'
+says "tokns=3"
+check "messages: unknown key" has '"type":"invalid_request_error","message":"x-sim: ai-sim: unknown script key'
+post /v1/messages "" "$claude}"
+check "messages: no version: 400" is "$code$(times '"type":"invalid_request_error","message":"anthropic-version: header is required"')" 4001
+for bad in '{"model":' '{"max_tokens":1,"messages":[]}' '{"model":"m","messages":[]}' \
+    '{"model":"m","max_tokens":1}' '{"model":"m","max_tokens":"1","messages":[]}'; do
+    post /v1/messages "" "$bad" "${version[@]}"
+    check "messages: $bad: 400" is "$code$(times '{"type":"error","error":{"type":"invalid_request_error",')" 4001
+done
+post /v1/threads/t1/messages "" '{"role":"user"}'
+check "messages of a thread: echo" has '"object":"sim.echo"'
+
+post /v1/messages/count_tokens "cached=9" '{"model":"m","messages":[{"role":"user","content":"12345"}]}' "${version[@]}"
+check "count_tokens" is "$code$(cat "$dir/body")" '200{"input_tokens":2}'
+check "count_tokens: nothing in the truth" truth_has '"prompt_tokens":0,"completion_tokens":0,"told":null'
+post /v1/messages/count_tokens "" '{"model":"m","messages":[]}'
+check "count_tokens: no version: 400" is "$code" 400
+post /v1/messages/count_tokens "status=529" '{"model":"m","messages":[]}' "${version[@]}"
+check "count_tokens: status=529" is "$code$(times '"type":"overloaded_error"')" 5291
+curl -s "${version[@]}" "http://127.0.0.1:$port/v1/models" >"$dir/body"
+check "models: Anthropic's list" has '{"data":[{"type":"model","id":"sim-claude","display_name":"sim-claude","created_at":"'
+check "models: Anthropic's page" has '"has_more":false,"first_id":"sim-claude","last_id":"sim-claude-large"}'
+curl -s "${version[@]}" "http://127.0.0.1:$port/v1/models/abc" >"$dir/body"
+check "models: one in Anthropic's shape" has '{"type":"model","id":"abc",'
+
 # --- bad requests
 post /v1/chat/completions "" '{"model":'
 check "bad JSON: 400" is "$code" 400

@@ -97,7 +97,8 @@ long answer_tokens(const call_t *call)
 {
     const answer_t *a = &call->answer;
 
-    if (call->endpoint == &endpoint_embeddings || call->endpoint == &endpoint_models) {
+    if (call->endpoint == &endpoint_embeddings || call->endpoint == &endpoint_models
+        || call->endpoint == &endpoint_count_tokens || call->endpoint == &endpoint_claude_models) {
         return 0;
     }
     return a->pieces * a->choices + call->script.reasoning;
@@ -196,6 +197,7 @@ static void compose_tools(answer_t *a, text_t tools)
         }
         function = json_get(tool, "function").p ? json_get(tool, "function") : tool;
         parameters = json_get(function, "parameters");
+        parameters = parameters.p ? parameters : json_get(function, "input_schema");
         json_decode(json_get(function, "name"), &a->tool_name[i]);
         if (a->tool_name[i].len == 0) {
             buf_str(&a->tool_name[i], names[i]);
@@ -221,6 +223,9 @@ static void compose_json(answer_t *a, text_t request)
     if (!schema.p) {
         schema = json_get(json_get(json_get(request, "text"), "format"), "schema");
     }
+    if (!schema.p) {
+        schema = json_get(json_get(json_get(request, "output_config"), "format"), "schema");
+    }
     if (schema.p) {
         schema_example(schema, schema, 0, &a->literal);
     }
@@ -239,6 +244,20 @@ static void compose_words(const call_t *call, answer_t *a)
     }
 }
 
+/* A message of Anthropic's whose content holds a tool's result. */
+static int holds_tool_result(text_t message)
+{
+    text_t content = json_get(message, "content"), item;
+    size_t pos = 0;
+
+    while (json_next_item(content, &pos, &item)) {
+        if (text_is(json_get(item, "type"), "\"tool_result\"")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* After a tool has spoken the model answers in words, or a caller's tool loop would never end. */
 static int tool_has_spoken(text_t request)
 {
@@ -254,7 +273,7 @@ static int tool_has_spoken(text_t request)
     json_decode(json_get(last, "role"), &word);
     json_decode(json_get(last, "type"), &word);
     spoken = text_is(buf_text(&word), "tool")
-             || text_is(buf_text(&word), "function_call_output");
+             || text_is(buf_text(&word), "function_call_output") || holds_tool_result(last);
     buf_free(&word);
     return spoken;
 }
@@ -283,6 +302,9 @@ static long choices_of(const call_t *call, text_t request)
     long prompts = 0;
     size_t pos = 0;
 
+    if (call->endpoint->dialect == DIALECT_ANTHROPIC) {
+        return 1;
+    }
     choices = choices > 0 ? choices : 1;
     while (call->endpoint == &endpoint_completions && json_next_item(prompt, &pos, &item)) {
         if (*item.p != '"' && *item.p != '[') {
@@ -295,7 +317,8 @@ static long choices_of(const call_t *call, text_t request)
 
 static long prompt_tokens_of(text_t request)
 {
-    static const char *const places[] = { "messages", "prompt", "instructions", "input" };
+    static const char *const places[] = { "messages", "system", "prompt", "instructions",
+                                          "input" };
     size_t i, bytes = 0;
 
     for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -313,6 +336,9 @@ void answer_compose(call_t *call, text_t request)
     a->max_tokens = limit_of(request);
     a->choices = choices_of(call, request);
     a->prompt_tokens = prompt_tokens_of(request);
+    if (call->endpoint == &endpoint_messages) {
+        a->prompt_tokens += s->cached + s->written;
+    }
     if (s->echo) {
         answer_echo(call, &a->literal);
         a->kind = ANSWER_LITERAL;
@@ -361,13 +387,21 @@ static void tell(call_t *call, long prompt, long completion, figures_t *f)
     call->step_completion = completion;
 }
 
+/* The prompt's tokens as the first figure names them. */
+static long uncached_tokens(const call_t *call)
+{
+    long beside = call->script.cached + call->script.written;
+
+    return call->answer.prompt_tokens - (call->endpoint == &endpoint_messages ? beside : 0);
+}
+
 static void figure(call_t *call, long spent, figures_t *f)
 {
     static const figures_t huge = {
         "9223372036854775807", "99999999999999999999999", "1e30"
     };
     static const figures_t text = { "\"many\"", "\"more\"", "\"lots\"" };
-    long prompt = call->answer.prompt_tokens;
+    long prompt = uncached_tokens(call);
     long limit = call->answer.max_tokens;
 
     switch (call->script.usage) {
@@ -392,6 +426,21 @@ static void figure(call_t *call, long spent, figures_t *f)
     }
 }
 
+/* Anthropic's: input_tokens are those that did not pass through the cache. */
+static void add_claude_usage(call_t *call, long spent, const figures_t *f, buf_t *out)
+{
+    const script_t *s = &call->script;
+
+    call->step_prompt += s->cached + s->written;
+    buf_fmt(out, "{\"input_tokens\":%s,\"cache_creation_input_tokens\":%ld,"
+                 "\"cache_read_input_tokens\":%ld,\"cache_creation\":{"
+                 "\"ephemeral_5m_input_tokens\":%ld,\"ephemeral_1h_input_tokens\":0},"
+                 "\"output_tokens\":%s,\"output_tokens_details\":{\"thinking_tokens\":%ld},"
+                 "\"service_tier\":\"standard\"}",
+            f->prompt, s->written, s->cached, s->written, f->completion,
+            spent < s->reasoning ? spent : s->reasoning);
+}
+
 void answer_usage(call_t *call, long spent, buf_t *out)
 {
     const script_t *s = &call->script;
@@ -406,11 +455,14 @@ void answer_usage(call_t *call, long spent, buf_t *out)
     if (call->endpoint == &endpoint_embeddings) {
         buf_fmt(out, "{\"prompt_tokens\":%s,\"total_tokens\":%s}", f.prompt, f.total);
     }
+    else if (call->endpoint == &endpoint_messages) {
+        add_claude_usage(call, spent, &f, out);
+    }
     else if (call->endpoint == &endpoint_responses) {
         buf_fmt(out, "{\"input_tokens\":%s,\"input_tokens_details\":{\"cached_tokens\":%ld,"
-                     "\"cache_write_tokens\":0},\"output_tokens\":%s,\"output_tokens_details\":"
+                     "\"cache_write_tokens\":%ld},\"output_tokens\":%s,\"output_tokens_details\":"
                      "{\"reasoning_tokens\":%ld},\"total_tokens\":%s}",
-                f.prompt, s->cached, f.completion, s->reasoning, f.total);
+                f.prompt, s->cached, s->written, f.completion, s->reasoning, f.total);
     }
     else {
         buf_fmt(out, "{\"prompt_tokens\":%s,\"completion_tokens\":%s,\"total_tokens\":%s,"

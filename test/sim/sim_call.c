@@ -161,18 +161,28 @@ static void write_script_headers(const call_t *call, buf_t *out)
     }
 }
 
+static void write_provider_headers(const call_t *call, buf_t *out)
+{
+    buf_str(out, "Server: ai-sim\r\n");
+    if (call->endpoint && call->endpoint->dialect == DIALECT_ANTHROPIC) {
+        anthropic_headers(call, out);
+        return;
+    }
+    buf_fmt(out, "x-request-id: req_sim%06lu\r\n", call->seq);
+    if (!call->is_control) {
+        buf_str(out, "openai-processing-ms: 1\r\nopenai-version: 2020-10-01\r\n"
+                     "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-remaining-requests: 9999\r\n"
+                     "x-ratelimit-reset-requests: 6ms\r\n");
+    }
+}
+
 static void write_head(call_t *call, buf_t *out)
 {
     int has_body = call->status != 204 && call->status != 304;
     long length = (long)call->piece.len;
 
     buf_fmt(out, "HTTP/1.1 %d %s\r\n", call->status, http_reason(call->status));
-    buf_fmt(out, "Server: ai-sim\r\nx-request-id: req_sim%06lu\r\n", call->seq);
-    if (!call->is_control) {
-        buf_str(out, "openai-processing-ms: 1\r\nopenai-version: 2020-10-01\r\n"
-                     "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-remaining-requests: 9999\r\n"
-                     "x-ratelimit-reset-requests: 6ms\r\n");
-    }
+    write_provider_headers(call, out);
     write_script_headers(call, out);
     if (has_body && call->content_type) {
         buf_fmt(out, "Content-Type: %s\r\n", call->content_type);
@@ -252,8 +262,11 @@ static int between_events(call_t *call)
     return 1;
 }
 
-static void write_garbage(buf_t *out)
+static void write_garbage(const event_t *ev, buf_t *out)
 {
+    if (ev->name) {
+        buf_fmt(out, "event: %s\n", ev->name);
+    }
     buf_str(out, "data: {\"id\":\"chatcmpl-\xff\xfe\x01\",\"choices\":[{\"delta\":\n\n");
 }
 
@@ -274,7 +287,7 @@ static int next_event(call_t *call)
         found = call->endpoint->event(call, call->step++, &ev);
     }
     if (found && !is_error && call->script.garbage == call->events_sent + 1) {
-        write_garbage(&call->piece);
+        write_garbage(&ev, &call->piece);
         ev.tokens = 0;
         call->step_told = 0;
     }

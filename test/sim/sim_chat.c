@@ -283,5 +283,9 @@ static void error(call_t *call, long step, event_t *ev)
     error_body(500, NULL, NULL, &ev->data);
 }
 
-const endpoint_t endpoint_chat = { "chat", "messages", plain, event, error };
-const endpoint_t endpoint_completions = { "completions", "prompt", plain, event, error };
+const endpoint_t endpoint_chat = {
+    "chat", { "messages" }, DIALECT_OPENAI, plain, event, error
+};
+const endpoint_t endpoint_completions = {
+    "completions", { "prompt" }, DIALECT_OPENAI, plain, event, error
+};

@@ -228,13 +228,21 @@ static void echo(call_t *call, buf_t *out)
     buf_str(out, "}");
 }
 
-const endpoint_t endpoint_embeddings = { "embeddings", "input", embeddings, NULL, NULL };
-const endpoint_t endpoint_models = { "models", NULL, models, NULL, NULL };
-const endpoint_t endpoint_echo = { "echo", NULL, echo, NULL, NULL };
+const endpoint_t endpoint_embeddings = {
+    "embeddings", { "input" }, DIALECT_OPENAI, embeddings, NULL, NULL
+};
+const endpoint_t endpoint_models = {
+    "models", { NULL }, DIALECT_OPENAI, models, NULL, NULL
+};
+const endpoint_t endpoint_echo = {
+    "echo", { NULL }, DIALECT_OPENAI, echo, NULL, NULL
+};
 
-const endpoint_t *endpoint_find(text_t method, text_t path)
+const endpoint_t *endpoint_find(const call_t *call)
 {
-    if (text_is(method, "POST")) {
+    text_t path = call->path;
+
+    if (text_is(call->method, "POST")) {
         if (text_ends(path, "/chat/completions")) {
             return &endpoint_chat;
         }
@@ -247,10 +255,18 @@ const endpoint_t *endpoint_find(text_t method, text_t path)
         if (text_ends(path, "/embeddings")) {
             return &endpoint_embeddings;
         }
+        if (text_ends(path, "/messages/count_tokens")) {
+            return &endpoint_count_tokens;
+        }
+        /* OpenAI's threads have messages, too. */
+        if (text_ends(path, "/messages") && !memmem(path.p, path.n, "/threads/", 9)) {
+            return &endpoint_messages;
+        }
     }
-    else if (text_is(method, "GET")
+    else if (text_is(call->method, "GET")
              && (text_ends(path, "/models") || memmem(path.p, path.n, "/models/", 8))) {
-        return &endpoint_models;
+        return http_header(call, "anthropic-version").p ? &endpoint_claude_models
+                                                        : &endpoint_models;
     }
     return &endpoint_echo;
 }

@@ -9,12 +9,23 @@
 
 #include "ai_sim.h"
 
+/* An error's body in the dialect of the endpoint. */
+static void add_error(call_t *call, int status, const char *message, const char *param)
+{
+    if (call->endpoint && call->endpoint->dialect == DIALECT_ANTHROPIC) {
+        anthropic_error(call, status, message, param, &call->piece);
+    }
+    else {
+        error_body(status, message, param, &call->piece);
+    }
+}
+
 static void refuse(call_t *call, const char *message, const char *param)
 {
     script_init(&call->script);
     call->is_error_answer = 1;
     call->piece.len = 0;
-    error_body(400, message, param, &call->piece);
+    add_error(call, 400, message, param);
     call_plain(call, 400, "application/json");
 }
 
@@ -53,7 +64,7 @@ static int prepare_failure(call_t *call)
         type = NULL;                     /* these have no body */
     }
     else if (s->status >= 300 && s->body == BODY_JSON) {
-        error_body((int)s->status, NULL, NULL, &call->piece);
+        add_error(call, (int)s->status, NULL, NULL);
     }
     else if (s->wrongtype || (s->status >= 300 && s->body == BODY_HTML)) {
         buf_str(&call->piece, html);
@@ -68,7 +79,7 @@ static int prepare_failure(call_t *call)
         type = call->stream ? "text/event-stream" : type;
     }
     else if (s->error == 1 && !call->stream) {
-        error_body(500, NULL, NULL, &call->piece);
+        add_error(call, 500, NULL, NULL);
     }
     else {
         return 0;
@@ -76,6 +87,40 @@ static int prepare_failure(call_t *call)
     call->is_error_answer = 1;
     call_plain(call, s->status ? (int)s->status : 200, type);
     return 1;
+}
+
+/* What every request must have, and what Anthropic's must. */
+static void check_members(call_t *call, text_t request, int is_json)
+{
+    const endpoint_t *e = call->endpoint;
+    text_t limit;
+    size_t i, count = sizeof(e->required) / sizeof(e->required[0]);
+
+    if (e->dialect == DIALECT_ANTHROPIC && !http_header(call, "anthropic-version").p) {
+        refuse(call, "header is required", "anthropic-version");
+        return;
+    }
+    if (!e->required[0]) {
+        return;
+    }
+    if (!is_json) {
+        refuse(call, "The body of the request is not valid JSON.", NULL);
+        return;
+    }
+    if (call->model.len == 0) {
+        refuse(call, "The request names no model.", "model");
+        return;
+    }
+    for (i = 0; i < count && e->required[i]; i++) {
+        if (!json_get(request, e->required[i]).p) {
+            refuse(call, "A required parameter is missing.", e->required[i]);
+            return;
+        }
+    }
+    limit = json_get(request, "max_tokens");
+    if (e->dialect == DIALECT_ANTHROPIC && limit.p && json_number(limit, 1000000000) < 0) {
+        refuse(call, "Input should be a valid integer", "max_tokens");
+    }
 }
 
 /* Looks at the request.  Returns 0 when it was refused. */
@@ -91,14 +136,8 @@ static int understand(call_t *call, text_t request)
         buf_add(&why, "", 1);
         refuse(call, why.p, "x-sim");
     }
-    else if (call->endpoint->required && !is_json) {
-        refuse(call, "The body of the request is not valid JSON.", NULL);
-    }
-    else if (call->endpoint->required && call->model.len == 0) {
-        refuse(call, "The request names no model.", "model");
-    }
-    else if (call->endpoint->required && !json_get(request, call->endpoint->required).p) {
-        refuse(call, "A required parameter is missing.", call->endpoint->required);
+    else {
+        check_members(call, request, is_json);
     }
     buf_free(&why);
     return call->status == 0;
@@ -119,7 +158,7 @@ void request_ready(call_t *call)
         request.p++;
         request.n--;
     }
-    call->endpoint = endpoint_find(call->method, call->path);
+    call->endpoint = endpoint_find(call);
     if (understand(call, request)) {
         call->stream = call->endpoint->event && json_is_true(json_get(request, "stream"));
         call->include_usage = json_is_true(json_get(json_get(request, "stream_options"),

@@ -295,4 +295,6 @@ static void error(call_t *call, long step, event_t *ev)
                        "\"param\":null}");
 }
 
-const endpoint_t endpoint_responses = { "responses", "input", plain, event, error };
+const endpoint_t endpoint_responses = {
+    "responses", { "input" }, DIALECT_OPENAI, plain, event, error
+};

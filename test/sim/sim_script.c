@@ -62,6 +62,7 @@ static const row_t keys[] = {
     { "tokens", AT(tokens), KIND_NUMBER, 0, 10000000, 12, 0, NULL },
     { "size", AT(size), KIND_NUMBER, 1, 16777216, 0, 0, NULL },
     { "cached", AT(cached), KIND_NUMBER, 0, COUNT_MAX, 0, 0, NULL },
+    { "written", AT(written), KIND_NUMBER, 0, COUNT_MAX, 0, 0, NULL },
     { "reasoning", AT(reasoning), KIND_NUMBER, 0, COUNT_MAX, 0, 0, NULL },
     { "chunk", AT(chunk), KIND_NUMBER, 1, COUNT_MAX, 0, 0, NULL },
     { "cut", AT(cut), KIND_NUMBER, 0, COUNT_MAX, AT_NEVER, 1, NULL },

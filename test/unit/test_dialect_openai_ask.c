@@ -5,18 +5,9 @@
  * Paths, bodies, edits, errors in either direction, the list of models, the key. How answers are
  * read is in test_dialect_openai.c.
  */
-#include <stdio.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
-
-#include "dialect.h"
-#include "tap.h"
+#include "dialect_frame.h"
 
 extern const ai_dialect_t ai_dialect_openai;
-
-static const ai_dialect_t *const openai = &ai_dialect_openai;
-static apr_pool_t *pool;
 
 /* ------------------------------------------------------------------------------- errors */
 
@@ -65,7 +56,7 @@ static void test_read_error(void)
     for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         ai_error_t error = { 500, NULL, "before", NULL };
 
-        openai->read_error(pool, ai_slice_of(errors[i].body), &error);
+        dialect->read_error(pool, ai_slice_of(errors[i].body), &error);
         ok((!errors[i].message || strcmp(error.message, errors[i].message) == 0)
                && strcmp(error.code ? error.code : "-", errors[i].code ? errors[i].code : "-") == 0
                && strcmp(error.param ? error.param : "-",
@@ -99,11 +90,11 @@ static void test_write_error(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        ai_slice_t got = openai->write_error(pool, &errors[i].error);
+        ai_slice_t got = dialect->write_error(pool, &errors[i].error);
         const char *event = apr_pstrcat(pool, "data: ", errors[i].want, "\n\n", NULL);
 
         is_bytes(got.p, got.n, errors[i].want, strlen(errors[i].want), "an error as a body");
-        got = openai->write_error_event(pool, &errors[i].error);
+        got = dialect->write_error_event(pool, &errors[i].error);
         is_bytes(got.p, got.n, event, strlen(event), "an error as an event");
     }
 }
@@ -133,47 +124,12 @@ static void test_endpoints(void)
 
     for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         const char *model = "unset";
-        ai_endpoint_e got = openai->endpoint(pool, paths[i].path, &model);
+        ai_endpoint_e got = dialect->endpoint(pool, paths[i].path, &model);
 
         ok(got == paths[i].want
                && strcmp(model ? model : "-", paths[i].model ? paths[i].model : "-") == 0,
            "path %s", paths[i].path);
     }
-}
-
-/* What edit_ask() makes of a body, or NULL when read_ask() refuses it (*param: the field). */
-static const char *edit(const char *body, ai_endpoint_e endpoint, const char *model, int usage,
-                        ai_ask_t *ask, const char **param)
-{
-    ai_json_doc_t doc;
-    ai_json_error_t wrong;
-    ai_splice_t splice;
-    const ai_error_t *error;
-    apr_array_header_t *slices;
-    apr_size_t total;
-    const char *text = "";
-    int i;
-
-    memset(ask, 0, sizeof(*ask));
-    if (ai_json_parse(pool, ai_slice_of(body), AI_JSON_DEPTH, &doc, &wrong) != APR_SUCCESS) {
-        *param = wrong.reason;
-        return NULL;
-    }
-    if ((error = openai->read_ask(pool, endpoint, &doc, ask))) {
-        *param = error->param;
-        return error->status == 400 && error->message ? NULL : "not a good error";
-    }
-    ai_splice_begin(pool, &splice, doc.text);
-    if (openai->edit_ask(pool, endpoint, &doc, ask, model, usage, &splice) != APR_SUCCESS) {
-        return "edit_ask failed";
-    }
-    ai_splice_end(&splice, &slices, &total);
-    for (i = 0; i < slices->nelts; i++) {
-        ai_slice_t *slice = &APR_ARRAY_IDX(slices, i, ai_slice_t);
-
-        text = apr_pstrcat(pool, text, apr_pstrmemdup(pool, slice->p, slice->n), NULL);
-    }
-    return strlen(text) == total ? text : "the total is wrong";
 }
 
 static void test_edits(void)
@@ -217,8 +173,8 @@ static void test_edits(void)
     for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
         const char *param = NULL;
         ai_ask_t ask;
-        const char *got = edit(edits[i].body, edits[i].endpoint, edits[i].model, edits[i].usage,
-                               &ask, &param);
+        const char *got = frame_edit(edits[i].body, edits[i].endpoint, edits[i].model,
+                                     edits[i].usage, &ask, &param);
 
         is_bytes(got, got ? strlen(got) : 0, edits[i].want, strlen(edits[i].want),
                  "an edit leaves every other byte");
@@ -265,14 +221,14 @@ static void test_asks(void)
 
     for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         param = NULL;
-        ok(edit(good[i].body, good[i].endpoint, NULL, 0, &ask, &param)
+        ok(frame_edit(good[i].body, good[i].endpoint, NULL, 0, &ask, &param)
                && strcmp(ask.model ? ask.model : "-", good[i].model ? good[i].model : "-") == 0
                && ask.stream == good[i].stream && ask.wants_usage == good[i].wants_usage,
            "ask %s", good[i].body);
     }
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         param = NULL;
-        ok(!edit(bad[i].body, bad[i].endpoint, NULL, 0, &ask, &param) && param
+        ok(!frame_edit(bad[i].body, bad[i].endpoint, NULL, 0, &ask, &param) && param
                && strcmp(param, bad[i].param) == 0,
            "refused: %s", bad[i].body);
     }
@@ -289,30 +245,27 @@ static void test_models_and_key(void)
         "{\"id\":\"c\",\"object\":\"model\",\"created\":8,\"owned_by\":\"y\"}";
     static const char empty[] = "{\"object\":\"list\",\"data\":[]}";
     apr_table_t *headers = apr_table_make(pool, 2);
-    ai_slice_t got = openai->write_models(pool, models, 2, 0);
+    ai_slice_t got = dialect->write_models(pool, models, 2, 0);
 
     is_bytes(got.p, got.n, list, strlen(list), "the list of models");
-    got = openai->write_models(pool, models + 1, 1, 1);
+    got = dialect->write_models(pool, models + 1, 1, 1);
     is_bytes(got.p, got.n, single, strlen(single), "one model");
-    got = openai->write_models(pool, NULL, 0, 0);
+    got = dialect->write_models(pool, NULL, 0, 0);
     is_bytes(got.p, got.n, empty, strlen(empty), "no models");
     apr_table_setn(headers, "Authorization", "Bearer old");
-    openai->set_key(headers, pool, "sk-new");
+    dialect->set_key(headers, pool, "sk-new");
     ok(strcmp(apr_table_get(headers, "authorization"), "Bearer sk-new") == 0
            && apr_table_elts(headers)->nelts == 1, "the key is the only authorization");
 }
 
 int main(void)
 {
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
+    frame_begin(&ai_dialect_openai, "openai");
     test_endpoints();
     test_asks();
     test_edits();
     test_read_error();
     test_write_error();
     test_models_and_key();
-    apr_pool_destroy(pool);
-    apr_terminate();
-    return done();
+    return frame_end();
 }

@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sdk_test.mjs - does the official OpenAI SDK for Node see through the gateway what it sees from
-// OpenAI?  Every cell runs against two providers: aimock and ai-sim.  sdk_test.py holds the same
-// cells for Python; scenes.json says how each provider is brought to play them.
+// openai_test.mjs - does the official OpenAI SDK for Node see through the gateway what it sees from
+// OpenAI?  Every cell runs against two providers: aimock and ai-sim.  openai_test.py holds the
+// same cells for Python; scenes_openai.json says how each provider is brought to play them.
 //
 // Prints TAP.  test/clients/run sets the environment.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { setTimeout as nap } from 'node:timers/promises';
 
-const require = createRequire(`${process.env.AI_CLIENTS_DIR}/node/`);
-const OpenAI = require('openai');
-const { zodResponseFormat } = require('openai/helpers/zod');
-const { z } = require('zod');
+import { CALLERS_KEY, RED_PIXEL, checkSeen, checkText, collect, failure, load, run }
+  from './stage.mjs';
 
-const CELL_LIMIT_MS = 60_000;
-const CALLERS_KEY = 'sk-the-callers-own-key';
-const RED_PIXEL =
-  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ' +
-  '/pLvAAAAAElFTkSuQmCC';
+const OpenAI = load('openai');
+const { zodResponseFormat } = load('openai/helpers/zod');
+const { z } = load('zod');
+
+const PICTURE = `data:image/png;base64,${RED_PIXEL}`;
 const tool = (name, properties) => ({
   type: 'function', function: { name, strict: true, parameters: {
     type: 'object', properties, required: Object.keys(properties),
@@ -29,97 +24,14 @@ const TOOLS = [
   tool('get_weather', { city: { type: 'string' }, unit: { type: 'string' } }),
   tool('get_time', { zone: { type: 'string' }, seconds: { type: 'boolean' } }),
 ];
-const scenes = JSON.parse(readFileSync(new URL('scenes.json', import.meta.url), 'utf8'));
 
-// ------------------------------------------------------------------------------- providers
-
-let marks = 0;
-
-const connect = (path, more = {}) =>
-  new OpenAI({ apiKey: CALLERS_KEY, baseURL: `${process.env.AI_GATEWAY}${path}`, maxRetries: 0,
-               timeout: 30_000, ...more });
-
-class Provider {
-  constructor(name, url) {
-    this.name = name;
-    this.url = url;
-    this.client = connect(`/${name}/v1`);
-    this.direct = new OpenAI({ apiKey: CALLERS_KEY, baseURL: `${url}/v1`, maxRetries: 0 });
-  }
-
-  // One call: a scene with a mark that no other call has.
-  scene(name) {
-    const scene = scenes[this.name][name];
-    assert.ok(scene, `scenes.json has no ${this.name} ${name}`);
-    const mark = `mark-node-${++marks}-end`;
-    const text = `${scene.say} ${mark}`;
-    return { mark, text, model: scene.model, want: scene.want ?? scene.fixture.response,
-             messages: [{ role: 'user', content: text }],
-             options: { headers: this.script(scene, mark) } };
-  }
-}
-
-class Aimock extends Provider {
-  script() {
-    return {};
-  }
-
-  // What the provider saw of a call; body: only a provider that keeps it.
-  async truth(mark, until) {
-    const answer = await fetch(`${this.url}/_truth?mark=${mark}&until=${until}`);
-    assert.equal(answer.status, 200, `the provider knows of ${mark}`);
-    const seen = await answer.json();
-    return { ...seen, hasKey: JSON.stringify(seen.headers).includes(CALLERS_KEY),
-             usageAsked: /"include_usage"\s*:\s*true/.test(seen.body) };
-  }
-}
-
-class Sim extends Provider {
-  script(scene, mark) {
-    return { 'X-Sim': `${scene.script};mark=${mark}` };
-  }
-
-  async calls() {
-    return (await fetch(`${this.url}/_sim/calls`)).json();
-  }
-
-  // The simulator lists calls that are over, and counts those under way.
-  async truth(mark, until) {
-    for (const start = Date.now(); Date.now() - start < 20_000; await nap(20)) {
-      const { active, last } = await this.calls();
-      const call = last.find((line) => line.mark === mark);
-      if (call) {
-        return { request_id: call.id, ended: call.ended === 'complete' ? 'finished' : 'closed',
-                 hasKey: call.key_tail !== '' || call.header_names.includes('authorization'),
-                 usageAsked: call.told !== null };
-      }
-      if (until === 'begun' && active > 0) {
-        return {};
-      }
-    }
-    return assert.fail(`the provider does not say that ${mark} has ${until}`);
-  }
-}
+const connect = (baseURL) =>
+  new OpenAI({ apiKey: CALLERS_KEY, baseURL, maxRetries: 0, timeout: 30_000 });
+const gateway = (path) => connect(process.env.AI_GATEWAY + path);
 
 // ------------------------------------------------------------------------------- checks
 
 const textOf = (chunks) => chunks.map((c) => c.choices[0]?.delta?.content ?? '').join('');
-
-async function collect(stream) {
-  const chunks = [];
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-  }
-  return chunks;
-}
-
-function checkText(text, want) {
-  if (want.content !== undefined) {
-    assert.equal(text, want.content);
-  } else {
-    assert.equal(text.split(/\s+/).filter(Boolean).length, want.words);
-  }
-}
 
 function checkUsage(usage, want) {
   assert.ok(usage, 'there is usage');
@@ -128,16 +40,6 @@ function checkUsage(usage, want) {
   }
   assert.ok(usage.prompt_tokens > 0);
   assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
-}
-
-// What the provider got must join with what the client was told, and hold none of its secrets.
-async function checkSeen(provider, mark, requestId) {
-  const seen = await provider.truth(mark, 'ended');
-  assert.ok(requestId, 'the client has a request id');
-  assert.equal(seen.request_id, requestId, 'the provider was given the same request id');
-  assert.ok(!seen.hasKey, "the caller's key stays away from the provider");
-  assert.equal(seen.ended, 'finished');
-  return seen;
 }
 
 function checkToolCalls(calls, want) {
@@ -158,19 +60,14 @@ function checkToolCalls(calls, want) {
   });
 }
 
-async function failure(promise, type, status) {
-  let error;
-  try {
-    await promise;
-  } catch (caught) {
-    error = caught;
+function checkError(error, want) {
+  for (const name of ['type', 'code', 'param']) {
+    if (want.error[name] !== undefined) {
+      assert.equal(error[name], want.error[name], name);
+    }
   }
-  assert.ok(error, 'the call fails');
-  assert.equal(error.constructor.name, type.name, error.message);
-  assert.ok(error instanceof type, error.message);
-  assert.equal(error.status, status);
-  assert.ok(error.requestID, 'an error has a request id');
-  return error;
+  assert.ok(want.error.message === undefined || error.message.includes(want.error.message),
+            error.message);
 }
 
 // ------------------------------------------------------------------------------- cells
@@ -255,7 +152,7 @@ const cells = {
   async 'vision: the picture arrives unchanged'(p) {
     const { mark, text, model, want, options } = p.scene('vision');
     const content = [{ type: 'text', text },
-                     { type: 'image_url', image_url: { url: RED_PIXEL, detail: 'low' } }];
+                     { type: 'image_url', image_url: { url: PICTURE, detail: 'low' } }];
     const answer = await p.client.chat.completions.create(
       { model, messages: [{ role: 'user', content }] }, options);
     const body = want.echo ? JSON.parse(answer.choices[0].message.content).body
@@ -319,7 +216,7 @@ const cells = {
       assert.equal(model.object, 'model');
       ids.push(model.id);
     }
-    for (const id of new Set(Object.values(scenes[p.name]).map((scene) => scene.model))) {
+    for (const id of p.models) {
       assert.ok(ids.includes(id), `${id} among ${ids}`);
       assert.equal((await p.client.models.retrieve(id)).id, id);
     }
@@ -412,16 +309,6 @@ const cells = {
   },
 };
 
-function checkError(error, want) {
-  for (const name of ['type', 'code', 'param']) {
-    if (want.error[name] !== undefined) {
-      assert.equal(error[name], want.error[name], name);
-    }
-  }
-  assert.ok(want.error.message === undefined || error.message.includes(want.error.message),
-            error.message);
-}
-
 const aimockOnly = {
   // A body that is not JSON, and one that is not text: bytes must come back as they went.
   async 'a file, passed through both ways'(p) {
@@ -440,29 +327,29 @@ const gatewayCells = {
   async 'no identity: AuthenticationError'() {
     for (const stream of [false, true]) {
       const error = await failure(
-        connect('/noauth/v1').chat.completions.create(
+        gateway('/noauth/v1').chat.completions.create(
           { model: 'gpt-known', stream, messages: [{ role: 'user', content: 'hello' }] }),
         OpenAI.AuthenticationError, 401);
       assert.equal(error.code, 'invalid_api_key');
     }
-    await failure(connect('/noauth/v1').models.list(), OpenAI.AuthenticationError, 401);
+    await failure(gateway('/noauth/v1').models.list(), OpenAI.AuthenticationError, 401);
   },
 
   async 'a model that no route knows: NotFoundError'() {
     for (const stream of [false, true]) {
       const error = await failure(
-        connect('/strict/v1').chat.completions.create(
+        gateway('/strict/v1').chat.completions.create(
           { model: 'gpt-unknown', stream, messages: [{ role: 'user', content: 'hello' }] }),
         OpenAI.NotFoundError, 404);
       assert.equal(error.code, 'model_not_found');
       assert.match(error.message, /gpt-unknown/);
     }
-    await failure(connect('/strict/v1').models.retrieve('gpt-unknown'), OpenAI.NotFoundError, 404);
+    await failure(gateway('/strict/v1').models.retrieve('gpt-unknown'), OpenAI.NotFoundError, 404);
   },
 
   async 'the list of models is what the routes name'() {
     const ids = [];
-    for await (const model of connect('/strict/v1').models.list()) {
+    for await (const model of gateway('/strict/v1').models.list()) {
       ids.push(model.id);
     }
     assert.deepEqual(ids, ['gpt-known']);
@@ -470,52 +357,15 @@ const gatewayCells = {
 
   async 'a request that is not right: BadRequestError'() {
     const error = await failure(
-      connect('/sim/v1').chat.completions.create(
+      gateway('/sim/v1').chat.completions.create(
         { model: 7, messages: [{ role: 'user', content: 'hello' }] }),
       OpenAI.BadRequestError, 400);
     assert.equal(error.param, 'model');
   },
 };
 
-// ------------------------------------------------------------------------------- the run
-
-let count = 0;
-let failed = 0;
-
-async function run(title, cell, provider) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the cell did not end in time')), CELL_LIMIT_MS);
-  });
-  count += 1;
-  try {
-    await Promise.race([cell(provider), late]);
-    console.log(`ok - node ${title}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`not ok - node ${title}`);
-    console.log(String(error.stack ?? error).replace(/^/gm, '#   '));
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-const aimock = new Aimock('aimock', process.env.AI_AIMOCK_URL);
-const sim = new Sim('sim', process.env.AI_SIM_URL);
-for (const [name, cell] of Object.entries({ ...cells, ...aimockOnly })) {
-  await run(`aimock: ${name}`, cell, aimock);
-}
-for (const [name, cell] of Object.entries(cells)) {
-  await run(`sim: ${name}`, cell, sim);
-}
-for (const [name, cell] of Object.entries(gatewayCells)) {
-  await run(`gateway: ${name}`, async () => {
-    const before = await sim.calls();
-    await cell();
-    const after = await sim.calls();
-    assert.equal(after.total + after.active, before.total + before.active,
-                 'the provider was not asked');
-  });
-}
-console.log(`1..${count}`);
-process.exit(failed ? 1 : 0);
+await run({
+  settings: { dialect: 'openai', connect, gatewayPath: (name) => `/${name}/v1`,
+              providerPath: '/v1' },
+  cells, aimockOnly, gatewayCells,
+});

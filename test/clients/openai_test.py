@@ -1,32 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# sdk_test.py - does the official OpenAI SDK for Python see through the gateway what it sees from
-# OpenAI?  The same cells as sdk_test.mjs, which see; only what the SDKs do differently differs.
+# openai_test.py - does the official OpenAI SDK for Python see through the gateway what it sees
+# from OpenAI?  The same cells as openai_test.mjs, which see; only what the SDKs do differently
+# differs.
 #
 # Prints TAP.  test/clients/run sets the environment.
 
 import asyncio
 import json
-import os
-import pathlib
-import re
-import signal
 import sys
-import time
-import traceback
-import urllib.error
-import urllib.parse
-import urllib.request
 
 import openai
 import pydantic
 
-CELL_LIMIT_S = 60
-CALLERS_KEY = "sk-the-callers-own-key"
-RED_PIXEL = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ"
-    "/pLvAAAAAElFTkSuQmCC"
-)
+from stage import (RED_PIXEL, check, check_seen, check_text, failure, gateway, run, same,
+                   settings)
+
+PICTURE = f"data:image/png;base64,{RED_PIXEL}"
 
 
 def tool(name, **properties):
@@ -39,7 +29,6 @@ TOOLS = [
     tool("get_weather", city={"type": "string"}, unit={"type": "string"}),
     tool("get_time", zone={"type": "string"}, seconds={"type": "boolean"}),
 ]
-SCENES = json.loads((pathlib.Path(__file__).parent / "scenes.json").read_text("utf-8"))
 
 
 class Event(pydantic.BaseModel):
@@ -48,113 +37,14 @@ class Event(pydantic.BaseModel):
     guests: list[str]
 
 
+def connect(base_url):
+    return openai.OpenAI(**settings(base_url))
+
+
 # ------------------------------------------------------------------------------- checks
-
-def check(good, what):
-    if not good:
-        raise AssertionError(what)
-
-
-def same(got, want, what):
-    check(got == want, f"{what}: got {got!r}, not {want!r}")
-
-
-# ------------------------------------------------------------------------------- providers
-
-def settings(base_url):
-    return {"api_key": CALLERS_KEY, "base_url": base_url, "max_retries": 0, "timeout": 30}
-
-
-def connect(path):
-    return openai.OpenAI(**settings(os.environ["AI_GATEWAY"] + path))
-
-
-class Scene:
-    """One call: a scene with a mark that no other call has."""
-
-    marks = 0
-
-    def __init__(self, provider, name):
-        scene = SCENES[provider.name][name]
-        Scene.marks += 1
-        self.mark = f"mark-python-{Scene.marks}-end"
-        self.text = f"{scene['say']} {self.mark}"
-        self.model = scene["model"]
-        self.want = scene["want"] if "want" in scene else scene["fixture"]["response"]
-        self.messages = [{"role": "user", "content": self.text}]
-        self.headers = provider.script(scene, self.mark)
-
-    @property
-    def chat(self):
-        return {"model": self.model, "messages": self.messages, "extra_headers": self.headers}
-
-
-class Provider:
-    def __init__(self, name, url):
-        self.name = name
-        self.url = url
-        self.base = os.environ["AI_GATEWAY"] + f"/{name}/v1"
-        self.client = connect(f"/{name}/v1")
-
-    def scene(self, name):
-        return Scene(self, name)
-
-    def get(self, path, **query):
-        url = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
-        try:
-            with urllib.request.urlopen(url) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            what = error.read().decode()
-        raise AssertionError(f"{url}: {what}")
-
-
-class Aimock(Provider):
-    def script(self, _scene, _mark):
-        return {}
-
-    def truth(self, mark, until):
-        """What the provider saw of a call; body: only a provider that keeps it."""
-        seen = self.get("/_truth", mark=mark, until=until)
-        return {**seen, "has_key": CALLERS_KEY in json.dumps(seen["headers"]),
-                "usage_asked": bool(re.search(r'"include_usage"\s*:\s*true', seen["body"]))}
-
-
-class Sim(Provider):
-    def script(self, scene, mark):
-        return {"X-Sim": f"{scene['script']};mark={mark}"}
-
-    def calls(self):
-        return self.get("/_sim/calls")
-
-    def truth(self, mark, until):
-        """The simulator lists calls that are over, and counts those under way."""
-        start = time.monotonic()
-        while time.monotonic() - start < 20:
-            state = self.calls()
-            for call in state["last"]:
-                if call["mark"] == mark:
-                    return {"request_id": call["id"],
-                            "ended": "finished" if call["ended"] == "complete" else "closed",
-                            "has_key": call["key_tail"] or "authorization" in call["header_names"],
-                            "usage_asked": call["told"] is not None}
-            if until == "begun" and state["active"]:
-                return {}
-            time.sleep(0.02)
-        raise AssertionError(f"the provider does not say that {mark} has {until}")
-
 
 def text_of(chunks):
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-
-
-def check_text(text, want):
-    # aimock cuts a character of four bytes into two events, as two halves of a UTF-16 pair.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16")
-    if "content" in want:
-        same(text, want["content"], "text")
-    else:
-        same(len(text.split()), want["words"], "words")
 
 
 def check_usage(usage, want):
@@ -163,16 +53,6 @@ def check_usage(usage, want):
         same(getattr(usage, name), count, name)
     check(usage.prompt_tokens > 0, "prompt_tokens")
     same(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens, "total_tokens")
-
-
-def check_seen(provider, mark, request_id):
-    """What the provider got joins with what the client was told, and holds none of its secrets."""
-    seen = provider.truth(mark, "ended")
-    check(request_id, "the client has a request id")
-    same(seen["request_id"], request_id, "the request id that the provider was given")
-    check(not seen["has_key"], "the caller's key stays away from the provider")
-    same(seen["ended"], "finished", "how the call ended at the provider")
-    return seen
 
 
 def check_tool_calls(calls, want):
@@ -188,19 +68,6 @@ def check_tool_calls(calls, want):
             same(call.function.arguments, tool["arguments"], "arguments")
         else:
             same(sorted(parsed), tool["members"], "members of the arguments")
-
-
-def failure(call, kind, status):
-    error = None
-    try:
-        call()
-    except openai.OpenAIError as raised:
-        error = raised
-    check(error, "the call fails")
-    same(type(error).__name__, kind.__name__, f"class of {error}")
-    same(error.status_code, status, "status")
-    check(error.request_id, "an error has a request id")
-    return error
 
 
 def check_error(error, want):
@@ -290,7 +157,7 @@ def tools_streamed(p):
 def vision(p):
     s = p.scene("vision")
     content = [{"type": "text", "text": s.text},
-               {"type": "image_url", "image_url": {"url": RED_PIXEL, "detail": "low"}}]
+               {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}]
     s.messages = [{"role": "user", "content": content}]
     answer = p.client.chat.completions.create(**s.chat)
     said = answer.choices[0].message.content
@@ -333,8 +200,7 @@ def embeddings_default(p):
     """The SDK asks for base64 unless told otherwise, and decodes what comes."""
     s = p.scene("embeddings")
     answer = p.client.embeddings.create(model=s.model, input=s.text, extra_headers=s.headers)
-    direct = openai.OpenAI(**settings(p.url + "/v1")).embeddings.create(
-        model=s.model, input=s.text, extra_headers=s.headers)
+    direct = p.direct.embeddings.create(model=s.model, input=s.text, extra_headers=s.headers)
     same(answer.data, direct.data, "data")
     check(all(isinstance(v, float) for v in answer.data[0].embedding), "of numbers")
     seen = p.truth(s.mark, "ended")
@@ -347,7 +213,7 @@ def list_of_models(p):
     for model in models:
         same(model.object, "model", "object")
     ids = [model.id for model in models]
-    for name in {scene["model"] for scene in SCENES[p.name].values()}:
+    for name in p.models:
         check(name in ids, f"{name} among {ids}")
         same(p.client.models.retrieve(name).id, name, "id")
 
@@ -478,8 +344,8 @@ def file_both_ways(p):
 AIMOCK_ONLY = {"a file, passed through both ways": file_both_ways}
 
 
-def no_identity(_):
-    client = connect("/noauth/v1")
+def no_identity():
+    client = connect(gateway("/noauth/v1"))
     for stream in (False, True):
         error = failure(lambda: client.chat.completions.create(
             model="gpt-known", stream=stream, messages=[{"role": "user", "content": "hello"}]),
@@ -488,8 +354,8 @@ def no_identity(_):
     failure(lambda: list(client.models.list()), openai.AuthenticationError, 401)
 
 
-def unknown_model(_):
-    client = connect("/strict/v1")
+def unknown_model():
+    client = connect(gateway("/strict/v1"))
     for stream in (False, True):
         error = failure(lambda: client.chat.completions.create(
             model="gpt-unknown", stream=stream, messages=[{"role": "user", "content": "hello"}]),
@@ -499,12 +365,13 @@ def unknown_model(_):
     failure(lambda: client.models.retrieve("gpt-unknown"), openai.NotFoundError, 404)
 
 
-def models_of_routes(_):
-    same([model.id for model in connect("/strict/v1").models.list()], ["gpt-known"], "models")
+def models_of_routes():
+    models = connect(gateway("/strict/v1")).models.list()
+    same([model.id for model in models], ["gpt-known"], "models")
 
 
-def bad_request(_):
-    error = failure(lambda: connect("/sim/v1").chat.completions.create(
+def bad_request():
+    error = failure(lambda: connect(gateway("/sim/v1")).chat.completions.create(
         model=7, messages=[{"role": "user", "content": "hello"}]), openai.BadRequestError, 400)
     same(error.param, "model", "param")
 
@@ -518,49 +385,6 @@ GATEWAY_CELLS = {
 }
 
 
-# ------------------------------------------------------------------------------- the run
-
-def unasked(cell):
-    """The cell, and the provider knows nothing of it."""
-    def watched(sim):
-        before = sim.calls()
-        cell(sim)
-        after = sim.calls()
-        same(after["total"] + after["active"], before["total"] + before["active"],
-             "calls that reached the provider")
-    return watched
-
-
-def too_late(_signal, _frame):
-    raise TimeoutError("the cell did not end in time")
-
-
-def run(title, cell, provider):
-    signal.alarm(CELL_LIMIT_S)
-    try:
-        cell(provider)
-    except Exception:
-        print(f"not ok - python {title}")
-        print(re.sub("^", "#   ", traceback.format_exc().rstrip(), flags=re.M), flush=True)
-        return False
-    finally:
-        signal.alarm(0)
-    print(f"ok - python {title}", flush=True)
-    return True
-
-
-def main():
-    signal.signal(signal.SIGALRM, too_late)
-    aimock = Aimock("aimock", os.environ["AI_AIMOCK_URL"])
-    sim = Sim("sim", os.environ["AI_SIM_URL"])
-    results = [run(f"aimock: {name}", cell, aimock)
-               for name, cell in {**CELLS, **AIMOCK_ONLY}.items()]
-    results += [run(f"sim: {name}", cell, sim) for name, cell in CELLS.items()]
-    results += [run(f"gateway: {name}", unasked(cell), sim)
-                for name, cell in GATEWAY_CELLS.items()]
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(CELLS, GATEWAY_CELLS, aimock_only=AIMOCK_ONLY, dialect="openai", connect=connect,
+                 gateway_path=lambda name: f"/{name}/v1", provider_path="/v1"))
