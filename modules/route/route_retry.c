@@ -101,9 +101,8 @@ int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_heade
         runners[i].target = APR_ARRAY_IDX(targets, i, const ai_target_t *);
     }
     for (round = 0;; round++) {
-        apr_int64_t backoff_ms =
-            route_retry_backoff(round + 1, longest_wait_ms, ap_random_pick(0, 0xffff));
         apr_time_t now = apr_time_now(), due;
+        apr_int64_t backoff_ms;
 
         for (i = 0; i < n; i++) {
             if (runners[i].out || runners[i].due > now) {
@@ -121,6 +120,8 @@ int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_heade
             }
             learn(&runners[i], &attempt);
         }
+        /* Only now: httpd's random numbers cost as much as a tenth of a request. */
+        backoff_ms = route_retry_backoff(round + 1, longest_wait_ms, ap_random_pick(0, 0xffff));
         now = apr_time_now();
         due = next_due(runners, n, now + apr_time_from_msec(backoff_ms));
         if (round == rounds || !due || due - now > apr_time_from_msec(longest_wait_ms)) {
