@@ -163,39 +163,70 @@ static apr_status_t edit_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_
                          AI_SLICE("{\"include_usage\":true}"));
 }
 
-/* The count by its name in chat completions, or by the one in Responses. */
-static apr_int64_t tokens(ai_slice_t object, const char *name, const char *other)
+/* The members of a usage object that are read: chat completions and embeddings, the same in
+ * Responses, DeepSeek's cache. */
+enum {
+    PROMPT, INPUT, COMPLETION, OUTPUT, TOTAL, PROMPT_DETAILS, INPUT_DETAILS, COMPLETION_DETAILS,
+    OUTPUT_DETAILS, CACHE_HIT, USAGE_N
+};
+
+static const char *const usage_names[USAGE_N] = {
+    [PROMPT] = "prompt_tokens",
+    [INPUT] = "input_tokens",
+    [COMPLETION] = "completion_tokens",
+    [OUTPUT] = "output_tokens",
+    [TOTAL] = "total_tokens",
+    [PROMPT_DETAILS] = "prompt_tokens_details",
+    [INPUT_DETAILS] = "input_tokens_details",
+    [COMPLETION_DETAILS] = "completion_tokens_details",
+    [OUTPUT_DETAILS] = "output_tokens_details",
+    [CACHE_HIT] = "prompt_cache_hit_tokens",
+};
+
+/* One walk for all of them: usage is read in every answer. */
+static void find_usage(ai_slice_t object, ai_slice_t found[USAGE_N])
 {
-    return ai_field_count(object, ai_json_get(object, name).p ? name : other);
+    ai_json_walk_t walk;
+    ai_json_member_t member;
+    int i;
+
+    memset(found, 0, USAGE_N * sizeof(found[0]));
+    ai_json_walk(&walk, object);
+    while (ai_json_next(&walk, &member) > 0) {
+        for (i = 0; i < USAGE_N; i++) {
+            if (!found[i].p && ai_json_key_is(member.key, usage_names[i])) {
+                found[i] = member.value;
+                break;
+            }
+        }
+    }
 }
 
-static apr_int64_t detail(ai_slice_t object, const char *name, const char *other, const char *what)
+static apr_int64_t detail(ai_slice_t details, ai_slice_t other, const char *what)
 {
-    ai_slice_t details = ai_json_get(object, name);
-
     if (ai_json_type(details) != AI_JSON_OBJECT) {
-        details = ai_json_get(object, other);
+        details = other;
     }
     return ai_json_type(details) == AI_JSON_OBJECT ? ai_field_count(details, what) : -1;
 }
 
-/* Usage of chat completions and embeddings, of Responses, and of DeepSeek's cache. */
 static int read_usage(ai_slice_t object, ai_usage_t *usage)
 {
+    ai_slice_t found[USAGE_N];
     apr_int64_t prompt, completion, reasoning, total, cached;
 
     if (ai_json_type(object) != AI_JSON_OBJECT) {
         return 0;
     }
-    prompt = tokens(object, "prompt_tokens", "input_tokens");
-    completion = tokens(object, "completion_tokens", "output_tokens");
-    total = ai_field_count(object, "total_tokens");
-    cached = detail(object, "prompt_tokens_details", "input_tokens_details", "cached_tokens");
+    find_usage(object, found);
+    prompt = ai_field_tokens(found[PROMPT].p ? found[PROMPT] : found[INPUT]);
+    completion = ai_field_tokens(found[COMPLETION].p ? found[COMPLETION] : found[OUTPUT]);
+    total = ai_field_tokens(found[TOTAL]);
+    cached = detail(found[PROMPT_DETAILS], found[INPUT_DETAILS], "cached_tokens");
     if (cached < 0) {
-        cached = ai_field_count(object, "prompt_cache_hit_tokens");
+        cached = ai_field_tokens(found[CACHE_HIT]);
     }
-    reasoning =
-        detail(object, "completion_tokens_details", "output_tokens_details", "reasoning_tokens");
+    reasoning = detail(found[COMPLETION_DETAILS], found[OUTPUT_DETAILS], "reasoning_tokens");
     if (prompt >= 0 && completion >= 0 && total > prompt) {
         if (reasoning > 0 && prompt + completion + reasoning == total) {
             completion += reasoning; /* xAI counts reasoning beside, not inside, completion */

@@ -76,13 +76,16 @@ const ai_error_t *ai_field_flag(apr_pool_t *p, const ai_json_doc_t *doc, const c
     return NULL;
 }
 
-apr_int64_t ai_field_count(ai_slice_t object, const char *name)
+apr_int64_t ai_field_tokens(ai_slice_t value)
 {
     apr_int64_t n;
 
-    return ai_json_int(ai_json_get(object, name), &n) == APR_SUCCESS && n >= 0 && n <= TOKENS_MAX
-               ? n
-               : -1;
+    return ai_json_int(value, &n) == APR_SUCCESS && n >= 0 && n <= TOKENS_MAX ? n : -1;
+}
+
+apr_int64_t ai_field_count(ai_slice_t object, const char *name)
+{
+    return ai_field_tokens(ai_json_get(object, name));
 }
 
 void ai_field_keep(apr_int64_t *field, apr_int64_t value)

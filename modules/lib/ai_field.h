@@ -33,7 +33,8 @@ const ai_error_t *ai_field_flag(apr_pool_t *p, const ai_json_doc_t *doc, const c
 /* An error of status 400 in p. */
 const ai_error_t *ai_field_fault(apr_pool_t *p, const char *param, const char *message);
 
-/* A count of tokens as far as one can believe it, else -1. */
+/* A count of tokens as far as one can believe it, else -1; absent is -1. _count reads a member. */
+apr_int64_t ai_field_tokens(ai_slice_t value);
 apr_int64_t ai_field_count(ai_slice_t object, const char *name);
 
 /* Sets *field where the value is known (not negative). */
