@@ -20,11 +20,15 @@
 #include <apr_tables.h>
 
 #include "ai_chat.h"
+#include "ai_delta.h"
 #include "ai_json.h"
+#include "ai_models.h"
 #include "ai_pick.h"
 #include "ai_slice.h"
 #include "ai_splice.h"
 #include "ai_sse.h"
+#include "ai_talk.h"
+#include "ai_write.h"
 
 /* What one event of a streamed answer is. */
 typedef enum ai_event_e {
@@ -43,7 +47,6 @@ typedef struct ai_stream_t {
     ai_endpoint_e endpoint; /* in: of the request */
     int hide_usage;         /* in: the caller did not ask for usage */
     ai_usage_t usage;       /* out: the latest report; set, never added up */
-    apr_int64_t written;    /* out: tokens of the prompt that went into the provider's cache */
     ai_finish_e finish;     /* out: the reason once it was told */
     int done;               /* out: the protocol's own end was seen */
     ai_slice_t cut;         /* out, per event: part of event->raw to leave out, or absent */
@@ -56,6 +59,66 @@ typedef struct ai_model_t {
     const char *owner;     /* the target's name */
     apr_int64_t created_s; /* seconds since 1970 */
 } ai_model_t;
+
+/*
+ * Chats between two dialects: the caller's reads the request and writes the answer, the provider's
+ * writes the request and reads the answer. In between stand ai_talk_t and ai_delta_t. (Where both
+ * are the same, none of this is used: the bytes pass as they are.)
+ */
+typedef struct ai_translator_t {
+    /* --------------------------------------------------------------- the caller's side */
+
+    /* Reads a chat request. doc->root is an object that read_ask has accepted; it and p outlive the
+     * talk. Names in talk->lost what it does not know or no other dialect has; content that it
+     * does not know and that may not be left out is an error (400) that names it. */
+    const ai_error_t *(*read_talk)(apr_pool_t *p, const ai_json_doc_t *doc, ai_talk_t *talk);
+
+    /* Begins a streamed answer. p lasts as long as the answer. Returns the writer's own state. */
+    void *(*begin_stream)(apr_pool_t *p, const ai_answer_t *answer);
+    /* Writes the events for one delta (none, too) behind what out holds. */
+    void (*write_delta)(void *writer, const ai_delta_t *delta, ai_write_t *out);
+    /* Writes what ends the answer, by the protocol's rules: open blocks, finish, usage, the end.
+     * Not called when the answer ended with an error. */
+    void (*write_end)(void *writer, const ai_stream_t *stream, ai_write_t *out);
+    /* Writes a whole answer. deltas live as long as p. */
+    void (*write_answer)(apr_pool_t *p, const ai_answer_t *answer, const ai_delta_t *deltas, int n,
+                         const ai_stream_t *stream, ai_write_t *out);
+
+    /* Sets the headers by which callers of this dialect learn their limits; nothing for what is
+     * unknown. now: for those that are a point in time. */
+    void (*write_limits)(apr_table_t *headers, apr_pool_t *p, const ai_limits_t *limits,
+                         apr_time_t now);
+
+    /* ------------------------------------------------------------- the provider's side */
+
+    /* The path below the target's base that a chat goes to. model is as it is sent. */
+    const char *(*chat_path)(apr_pool_t *p, const char *model, int stream);
+
+    /* Sets the headers that a request has beside its key ("anthropic-version"). */
+    void (*set_head)(apr_table_t *headers);
+
+    /* Writes the request. model: the name to send; ability: what is known of that model, never
+     * NULL; ask_usage: have usage reported in a stream. Names in sent->lost (begun by the caller)
+     * what is not carried. Returns NULL, or an error (400) that names what this provider cannot be
+     * asked at all (talk's own names); then out is of no use. */
+    const ai_error_t *(*write_talk)(apr_pool_t *p, const ai_talk_t *talk, const char *model,
+                                    const ai_ability_t *ability, int ask_usage, ai_sent_t *sent,
+                                    ai_write_t *out);
+
+    /* Begins to read a streamed answer. p lasts as long as the answer. */
+    void *(*begin_read)(apr_pool_t *p);
+    /* Tells the deltas of one event that read_event (below) has called LIFECYCLE, CONTENT or
+     * USAGE. event_pool: until the next event. Returns 1; 0 when the event is no valid JSON. */
+    int (*read_deltas)(void *reader, apr_pool_t *event_pool, const ai_sse_event_t *event,
+                       ai_delta_fn *fn, void *baton);
+    /* Tells the deltas of a whole answer, a checked object, which lives as long as p; usage and
+     * finish go to stream. Returns 1; 0 when it is no answer of this dialect. */
+    int (*read_whole)(apr_pool_t *p, const ai_json_doc_t *doc, ai_stream_t *stream,
+                      ai_delta_fn *fn, void *baton);
+
+    /* Reads what the provider's headers say of limits; leaves unknown what they do not. */
+    void (*read_limits)(const apr_table_t *headers, apr_time_t now, ai_limits_t *limits);
+} ai_translator_t;
 
 typedef struct ai_dialect_t {
     const char *name; /* the word in AITargetDialect and in the note ai-dialect */
@@ -111,6 +174,9 @@ typedef struct ai_dialect_t {
      * message and param as far as they are there, and status where the body tells it better than
      * nothing (an error event has none); the rest stays. */
     void (*read_error)(apr_pool_t *p, ai_slice_t body, ai_error_t *error);
+
+    /* How chats are told to and from other dialects; NULL where that is not built. */
+    const ai_translator_t *translator;
 } ai_dialect_t;
 
 #endif

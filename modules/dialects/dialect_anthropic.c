@@ -157,19 +157,19 @@ static apr_int64_t known(apr_int64_t count)
 
 /* input_tokens is what came neither from the cache nor went into it. An event that omits a part
  * leaves it as an earlier one had it; newer versions repeat them all in message_delta. */
-static void read_usage(ai_slice_t object, ai_usage_t *usage, apr_int64_t *written)
+static void read_usage(ai_slice_t object, ai_usage_t *usage)
 {
     apr_int64_t input =
-        usage->prompt < 0 ? -1 : usage->prompt - known(usage->cached) - *written;
+        usage->prompt < 0 ? -1 : usage->prompt - known(usage->cached) - known(usage->written);
 
     if (ai_json_type(object) != AI_JSON_OBJECT) {
         return;
     }
     ai_field_keep(&input, ai_field_count(object, "input_tokens"));
     ai_field_keep(&usage->cached, ai_field_count(object, "cache_read_input_tokens"));
-    ai_field_keep(written, ai_field_count(object, "cache_creation_input_tokens"));
+    ai_field_keep(&usage->written, ai_field_count(object, "cache_creation_input_tokens"));
     if (input >= 0) {
-        usage->prompt = input + known(usage->cached) + *written;
+        usage->prompt = input + known(usage->cached) + known(usage->written);
     }
     ai_field_keep(&usage->completion, ai_field_count(object, "output_tokens"));
     ai_field_keep(&usage->reasoning,
@@ -230,7 +230,7 @@ static ai_event_e read_delta(ai_stream_t *stream, ai_slice_t data)
     ai_finish_e finish = finish_of(ai_json_get(ai_json_get(data, "delta"), "stop_reason"));
 
     stream->finish = finish != AI_FINISH_NONE ? finish : stream->finish;
-    read_usage(ai_json_get(data, "usage"), &stream->usage, &stream->written);
+    read_usage(ai_json_get(data, "usage"), &stream->usage);
     return AI_EVENT_CONTENT;
 }
 
@@ -271,8 +271,7 @@ static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
         return stream->endpoint == AI_ENDPOINT_OTHER ? AI_EVENT_CONTENT : AI_EVENT_GARBAGE;
     }
     if (ai_json_string_is(type, "message_start")) {
-        read_usage(ai_json_get(ai_json_get(data, "message"), "usage"), &stream->usage,
-                   &stream->written);
+        read_usage(ai_json_get(ai_json_get(data, "message"), "usage"), &stream->usage);
         return AI_EVENT_LIFECYCLE;
     }
     if (ai_json_string_is(type, "content_block_start")) {
@@ -295,10 +294,8 @@ static void read_answer(ai_endpoint_e ep, const ai_pick_t *pick, ai_usage_t *usa
 {
     ai_finish_e found = finish_of(ai_pick_get(pick, 1));
 
-    apr_int64_t written = 0;
-
     (void)ep;
-    read_usage(ai_pick_get(pick, 0), usage, &written);
+    read_usage(ai_pick_get(pick, 0), usage);
     *finish = found != AI_FINISH_NONE ? found : AI_FINISH_STOP;
 }
 
@@ -317,4 +314,5 @@ const ai_dialect_t ai_dialect_anthropic = {
     answer_members,
     read_answer,
     read_error,
+    NULL,
 };

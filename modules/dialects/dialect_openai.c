@@ -503,4 +503,5 @@ const ai_dialect_t ai_dialect_openai = {
     answer_members,
     read_answer,
     ai_fault_read,
+    NULL,
 };

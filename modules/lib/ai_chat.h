@@ -29,16 +29,17 @@ typedef struct ai_ask_t {
     ai_slice_t stream_options; /* that member's value in the body, where it is an object */
 } ai_ask_t;
 
-/* Tokens as the provider reports them; -1 is unknown. cached is part of prompt, reasoning of
- * completion, whatever the provider's own convention. */
+/* Tokens as the provider reports them; -1 is unknown. cached and written are parts of prompt,
+ * reasoning of completion, whatever the provider's own convention. */
 typedef struct ai_usage_t {
     apr_int64_t prompt;
     apr_int64_t completion;
-    apr_int64_t cached;
+    apr_int64_t cached;    /* read from the provider's cache */
     apr_int64_t reasoning;
+    apr_int64_t written;   /* went into the provider's cache */
 } ai_usage_t;
 
-#define AI_USAGE_UNKNOWN ((ai_usage_t){ -1, -1, -1, -1 })
+#define AI_USAGE_UNKNOWN ((ai_usage_t){ -1, -1, -1, -1, -1 })
 
 /* Why an answer ended; the word is the note ai-finish. */
 typedef enum ai_finish_e {
