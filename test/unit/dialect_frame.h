@@ -71,7 +71,7 @@ static inline int frame_same_usage(const ai_usage_t *a, const ai_usage_t *b)
 
 /* ---------------------------------------------------------------------------- streams */
 
-#define FRAME_NO_USAGE { -1, -1, -1, -1 }
+#define FRAME_NO_USAGE { -1, -1, -1, -1, -1 }
 
 /* What came of a stream. */
 typedef struct frame_seen_t {
