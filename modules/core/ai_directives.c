@@ -11,6 +11,7 @@
 #include "ai_private.h"
 
 static const char *const half_closed_words[] = { "abort", "serve", NULL };
+static const char *const lossy_words[] = { "allow", "warn", "refuse", NULL };
 
 /* clang-format off */
 static ai_field_t fields[AI_CORE_FIELDS_N] = {
@@ -20,6 +21,7 @@ static ai_field_t fields[AI_CORE_FIELDS_N] = {
     [AI_BODY_MEMORY] = AI_FIELD_SIZE(ai_core_conf_t, body_memory, "256m", 1, APR_INT64_C(1) << 40),
     [AI_HEARTBEAT]   = AI_FIELD_TIME(ai_core_conf_t, heartbeat_ms, "15s", 0, AI_HOURS_MS(1)),
     [AI_HALF_CLOSED] = AI_FIELD_WORD(ai_core_conf_t, half_closed, "abort", half_closed_words),
+    [AI_LOSSY]       = AI_FIELD_WORD(ai_core_conf_t, lossy, "warn", lossy_words),
 };
 /* clang-format on */
 
@@ -53,6 +55,20 @@ const ai_core_conf_t *ai_core_conf(const request_rec *r)
 apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field)
 {
     return ai_conf_number(ai_core_conf(r), &fields[field]);
+}
+
+/* Until a table of models is read nothing is known of any. */
+const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
+                                    const char *model)
+{
+    static const ai_ability_t unknown = { .match = "", .context = -1, .output = -1,
+                                          .default_effort = AI_EFFORTS_N, .forced_tool = -1,
+                                          .prefill = -1 };
+
+    (void)r;
+    (void)target;
+    (void)model;
+    return &unknown;
 }
 
 static const char *set_engine(cmd_parms *cmd, void *conf_in, const char *arg)
@@ -101,6 +117,8 @@ const command_rec ai_core_cmds[] = {
                   "silence after which a streamed answer gets a comment line, or Off"),
     AP_INIT_TAKE1("AIHalfClosed", ai_conf_set, &fields[AI_HALF_CLOSED], RSRC_CONF | ACCESS_CONF,
                   "abort or serve: what to do for a client that closed its sending side"),
+    AP_INIT_TAKE1("AILossy", ai_conf_set, &fields[AI_LOSSY], RSRC_CONF | ACCESS_CONF,
+                  "allow, warn or refuse: what to do with what another dialect cannot carry"),
     AP_INIT_TAKE2("AINote", set_note, NULL, RSRC_CONF | ACCESS_CONF,
                   "name of a note, and the expression that gives its value"),
     { 0 }

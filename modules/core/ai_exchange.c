@@ -16,6 +16,7 @@
 #include <apr_strings.h>
 
 #include "ai_exchange.h"
+#include "ai_fault.h"
 #include "mod_proxy.h"
 
 ai_exchange_t *ai_exchange_of(const request_rec *r)
@@ -149,7 +150,7 @@ static int run_proxy(ai_exchange_t *x)
     }
     merge_section(r, target);
     r->handler = target->handler;
-    r->filename = apr_pstrcat(r->pool, target->base, air->path, NULL);
+    r->filename = apr_pstrcat(r->pool, target->base, ai_translate_path(x), NULL);
     r->proxyreq = PROXYREQ_NONE;
     if (air->endpoint != AI_ENDPOINT_OTHER) {
         r->args = NULL;
@@ -332,6 +333,8 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
         if (x->kept_len) {
             x->kept_dialect->read_error(p, (ai_slice_t){ x->kept, x->kept_len }, error);
         }
+        x->air->provider_error = (ai_slice_t){ x->kept, x->kept_len };
+        x->air->provider_status = x->kept_status;
         /* Where the dialect does not tell what an event would have as a status, its code may. */
         code = error->code && strlen(error->code) == 3 ? (int)apr_atoi64(error->code) : 0;
         if (!x->kept_event) {
@@ -339,6 +342,9 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
         }
         else if (code >= 400 && code <= 599) {
             error->status = code;
+        }
+        if (x->kept_dialect != x->air->dialect) {
+            ai_fault_normalise(error);
         }
     }
     else if (last->timed_out) {
@@ -365,7 +371,9 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
 {
     request_rec *r = air->r;
     ai_exchange_t *x = exchange_for(air);
-    const ai_error_t *error = sum_up(x, last);
+    const ai_error_t *error = x->untold && !x->kept_status && strcmp(last->reason, "encode") == 0
+                                  ? x->untold
+                                  : sum_up(x, last);
 
     air->finish = AI_FINISH_ERROR;
     ai_note_set(air, AI_NOTE_DENY, error->code);
@@ -378,7 +386,10 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
         r->status = HTTP_OK; /* as it was sent */
         return DONE;
     }
-    if (x->kept_status) {
+    if (x->kept_status && x->kept_dialect != air->dialect) {
+        ai_translate_headers(x, x->kept_dialect, x->kept_headers, r->err_headers_out);
+    }
+    else if (x->kept_status) {
         apr_table_do(pass_header, r->headers_out, x->kept_headers, NULL);
         if (x->kept_whole && begins_as_object(x)) {
             return ai_answer(air, error->status, "application/json",

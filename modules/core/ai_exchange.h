@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ai_exchange.h - one attempt at one target: the state that its five files share.
+ * ai_exchange.h - one attempt at one target: the state that its six files share.
  *
- *   ai_exchange.c  begins, runs mod_proxy, ends, tells how it went
- *   ai_upstream.c  what goes up: body, headers, key
- *   ai_gate.c      is this the answer? hold, open, keep out
- *   ai_flow.c      what of it passes, and is read on the way
- *   ai_watch.c     waiting: deadlines, the caller who leaves, heartbeats
+ *   ai_exchange.c   begins, runs mod_proxy, ends, tells how it went
+ *   ai_upstream.c   what goes up: body, headers, key
+ *   ai_gate.c       is this the answer? hold, open, keep out
+ *   ai_flow.c       what of it passes, and is read on the way
+ *   ai_translate.c  what changes where caller and target speak different dialects
+ *   ai_watch.c      waiting: deadlines, the caller who leaves, heartbeats
  */
 #ifndef AI_EXCHANGE_H
 #define AI_EXCHANGE_H
@@ -34,6 +35,7 @@ struct ai_exchange_t {
     apr_size_t total;
     int slice;
     apr_size_t offset;
+    apr_array_header_t *lost;  /* of const char *: what this attempt could not carry, or NULL */
 
     /* down */
     int judged;                /* the head of the answer was looked at */
@@ -54,6 +56,19 @@ struct ai_exchange_t {
     int cut_short;             /* the last event broke off */
     int unended;               /* perhaps no whole empty line is behind the last event */
     int hid_last;              /* the last event was left out */
+
+    /* translation */
+    int translates;            /* caller and target speak different dialects */
+    ai_talk_t *talk;           /* what is asked, once it was read */
+    const ai_error_t *talk_wrong; /* why it could not be read */
+    const ai_error_t *untold;  /* why the latest target could not be asked */
+    ai_sent_t telling;         /* what the latest request left behind for its answer */
+    const ai_answer_t *answer;
+    void *reader;              /* the provider's dialect's */
+    void *writer;              /* the caller's dialect's; NULL once the end was written */
+    ai_write_t *translation;   /* of the event in hand */
+    apr_pool_t *event_pool;
+    apr_array_header_t *deltas; /* of a whole answer */
 
     int keeping;               /* the failure in hand says why */
     apr_size_t drained;        /* bytes of it that have come */
@@ -110,8 +125,35 @@ void ai_gate_keep(ai_exchange_t *x, const char *bytes, apr_size_t n);
 /* ai_flow.c: each takes the brigade over and returns what the filter returns. */
 apr_status_t ai_flow_stream(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end, int broke);
 apr_status_t ai_flow_body(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end);
+/* The same for a whole body that has to be translated: it is held until it is all there. */
+apr_status_t ai_flow_whole(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end);
 /* Writes an error event and the end. The stream must have begun. */
 apr_status_t ai_flow_end_stream(ai_exchange_t *x, const ai_error_t *error);
+
+/* ai_translate.c; all but _path only where x->translates is set */
+/* Puts the request together in the target's dialect: x->slices, x->telling, x->lost. APR_EINVAL when
+ * the target cannot be asked; x->untold says why. */
+apr_status_t ai_translate_ask(ai_exchange_t *x);
+/* Where the request goes, below the target's base. */
+const char *ai_translate_path(const ai_exchange_t *x);
+void ai_translate_set_head(const ai_exchange_t *x, apr_table_t *head);
+/* Sets in to what a caller can use of a provider's headers, in the caller's words. */
+void ai_translate_headers(const ai_exchange_t *x, const ai_dialect_t *from_dialect,
+                          const apr_table_t *from, apr_table_t *to);
+void ai_translate_begin_stream(ai_exchange_t *x);
+/* Begins out, in a pool that lasts until the next event, and writes what the caller gets of an
+ * event. 0 when it cannot be read. */
+int ai_translate_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e kind,
+                       ai_write_t *out);
+/* Adds the end of the stream to out; once, and not after an error. */
+void ai_translate_end(ai_exchange_t *x, ai_write_t *out);
+/* Adds a whole answer to out. 0 when body is none. _error: what a provider said instead; sets the
+ * status. body lives as long as r->pool. */
+int ai_translate_answer(ai_exchange_t *x, ai_slice_t body, ai_write_t *out);
+void ai_translate_error(ai_exchange_t *x, ai_slice_t body, ai_write_t *out);
+/* Tells the caller, and the note, what was lost on the way to the target that answers; also where
+ * nothing was translated but edited. */
+void ai_translate_show_loss(const ai_exchange_t *x);
 
 /* ai_watch.c */
 void ai_watch_register(apr_pool_t *p);

@@ -47,6 +47,19 @@ static void emit(ai_exchange_t *x, ai_slice_t bytes)
     }
 }
 
+static void emit_written(ai_exchange_t *x, ai_write_t *out)
+{
+    apr_bucket_brigade *to = x->gate == GATE_OPEN ? x->out : x->held;
+    apr_array_header_t *slices = ai_write_end(out);
+    int i;
+
+    for (i = 0; i < slices->nelts; i++) {
+        ai_slice_t slice = APR_ARRAY_IDX(slices, i, ai_slice_t);
+
+        apr_brigade_write(to, NULL, NULL, slice.p, slice.n);
+    }
+}
+
 static void emit_event(ai_exchange_t *x, const ai_sse_event_t *event)
 {
     ai_slice_t raw = event->raw, cut = x->stream.cut;
@@ -61,15 +74,25 @@ static void emit_event(ai_exchange_t *x, const ai_sse_event_t *event)
 
 /* Lets an event pass, but for usage that only we asked for; and a LF that comes alone is the rest
  * of the line end of what came before it. */
-static void pass_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e kind)
+static apr_status_t pass_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e kind)
 {
-    int hide = (kind == AI_EVENT_USAGE && x->stream.hide_usage)
-               || (x->hid_last && event->raw.n == 1 && *event->raw.p == '\n');
+    ai_write_t out;
+    int hide;
+
+    if (x->translates) {
+        int good = ai_translate_event(x, event, kind, &out);
+
+        emit_written(x, &out);
+        return good ? APR_SUCCESS : APR_EGENERAL;
+    }
+    hide = (kind == AI_EVENT_USAGE && x->stream.hide_usage)
+           || (x->hid_last && event->raw.n == 1 && *event->raw.p == '\n');
 
     x->hid_last = hide;
     if (!hide) {
         emit_event(x, event);
     }
+    return APR_SUCCESS;
 }
 
 /* An event before the gate is open. */
@@ -79,7 +102,10 @@ static apr_status_t weigh_event(ai_exchange_t *x, const ai_sse_event_t *event, a
     case AI_EVENT_COMMENT:
     case AI_EVENT_LIFECYCLE:
         x->held_bytes += event->raw.n;
-        emit_event(x, event);
+        if (pass_event(x, event, kind) != APR_SUCCESS) {
+            ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+            return APR_EOF;
+        }
         if (x->held_bytes > AI_HOLD_MAX) {
             write_run(x);
             ai_gate_open(x);
@@ -99,8 +125,7 @@ static apr_status_t weigh_event(ai_exchange_t *x, const ai_sse_event_t *event, a
     default:
         write_run(x);
         ai_gate_open(x);
-        pass_event(x, event, kind);
-        return APR_SUCCESS;
+        return pass_event(x, event, kind);
     }
 }
 
@@ -114,7 +139,8 @@ static apr_status_t on_event(void *baton, const ai_sse_event_t *event)
         return APR_SUCCESS;
     }
     /* A CR may be half of a line end. */
-    x->unended = !event->complete || event->raw.p[event->raw.n - 1] == '\r';
+    x->unended = !x->translates
+                 && (!event->complete || event->raw.p[event->raw.n - 1] == '\r');
     kind = x->attempt->target->dialect->read_event(x->air->r->pool, &x->stream, event);
     if (x->gate == GATE_PENDING) {
         return weigh_event(x, event, kind);
@@ -123,8 +149,7 @@ static apr_status_t on_event(void *baton, const ai_sse_event_t *event)
         x->cut_short = 1;
         return event->complete ? APR_EGENERAL : APR_SUCCESS;
     }
-    pass_event(x, event, kind);
-    return APR_SUCCESS;
+    return pass_event(x, event, kind);
 }
 
 /* Reads what one bucket brought; moves the whole bucket to out when all of it passes. */
@@ -156,7 +181,7 @@ static void close_books(ai_exchange_t *x)
 {
     ai_request_t *air = x->air;
 
-    if (x->streams) {
+    if (x->streams || x->translates) {
         air->usage = x->stream.usage;
         air->finish = x->stream.finish;
     }
@@ -223,6 +248,8 @@ static apr_status_t end_with(ai_exchange_t *x, const char *code, const char *mes
 /* The target's stream is at its end (or broke: then without an end). */
 static apr_status_t end_stream(ai_exchange_t *x, int broke)
 {
+    ai_write_t out;
+
     x->broke = broke;
     ai_sse_end(x->sse, on_event, x);
     if (x->gate == GATE_PENDING) {
@@ -246,6 +273,12 @@ static apr_status_t end_stream(ai_exchange_t *x, int broke)
     if ((broke || x->cut_short) && !x->stream.done) {
         return end_with(x, "stream_broken",
                         "The provider's stream broke off before the answer was complete.");
+    }
+    if (x->translates) {
+        apr_pool_clear(x->event_pool);
+        ai_write_begin(x->event_pool, &out);
+        ai_translate_end(x, &out);
+        emit_written(x, &out);
     }
     close_books(x);
     return pass_end(x);
@@ -323,6 +356,65 @@ apr_status_t ai_flow_body(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end)
         x->air->finish = AI_FINISH_ERROR; /* its length shows the caller that a part is missing */
     }
     return pass_end(x);
+}
+
+/* What came whole is an answer in the target's dialect, or an error: tells it in the caller's. */
+static apr_status_t pass_translated(ai_exchange_t *x)
+{
+    request_rec *r = x->air->r;
+    int good = r->status >= 200 && r->status < 300;
+    ai_slice_t body;
+    ai_write_t out;
+    char *bytes;
+    apr_size_t n;
+
+    if (apr_brigade_pflatten(x->held, &bytes, &n, r->pool) != APR_SUCCESS) {
+        n = 0;
+    }
+    apr_brigade_cleanup(x->held);
+    body = (ai_slice_t){ n ? bytes : "", n };
+    ai_write_begin(r->pool, &out);
+    if (!good) {
+        ai_translate_error(x, body, &out);
+    }
+    else if (!ai_translate_answer(x, body, &out)) {
+        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+        return APR_SUCCESS;
+    }
+    ai_gate_open(x);
+    if (!x->air->ask.stream || !good) {
+        ap_set_content_length(r, (apr_off_t)out.total);
+    }
+    emit_written(x, &out);
+    close_books(x);
+    return pass_end(x);
+}
+
+apr_status_t ai_flow_whole(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end)
+{
+    apr_int64_t limit = ai_core_number(x->air->r, AI_BODY_LIMIT);
+    const char *bytes;
+    apr_bucket *b;
+    apr_size_t n;
+
+    while (!APR_BRIGADE_EMPTY(bb)) {
+        b = APR_BRIGADE_FIRST(bb);
+        APR_BUCKET_REMOVE(b);
+        if (APR_BUCKET_IS_METADATA(b)) {
+            apr_bucket_destroy(b);
+            continue;
+        }
+        if (apr_bucket_read(b, &bytes, &n, APR_BLOCK_READ) == APR_SUCCESS) {
+            apr_bucket_setaside(b, x->air->r->pool);
+            x->held_bytes += n;
+        }
+        APR_BRIGADE_INSERT_TAIL(x->held, b);
+    }
+    if ((apr_int64_t)x->held_bytes > limit) {
+        ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+        return APR_ECONNABORTED;
+    }
+    return at_end ? pass_translated(x) : APR_SUCCESS;
 }
 
 apr_status_t ai_flow_stream(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end, int broke)

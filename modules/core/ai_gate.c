@@ -53,6 +53,22 @@ static void prepare_stream_head(request_rec *r)
     apr_table_setn(r->headers_out, "X-Accel-Buffering", "no"); /* for an nginx in front */
 }
 
+/* A head of our own, with what the target's said that a caller can use. */
+static void translate_head(ai_exchange_t *x)
+{
+    request_rec *r = x->air->r;
+    const apr_table_t *from = r->headers_out;
+    int streams = x->air->ask.stream && r->status < 300;
+
+    r->headers_out = apr_table_copy(r->pool, x->headers_out);
+    ai_translate_headers(x, x->attempt->target->dialect, from, r->headers_out);
+    r->content_encoding = NULL;
+    ap_set_content_type(r, streams ? "text/event-stream" : "application/json");
+    if (streams) {
+        prepare_stream_head(r);
+    }
+}
+
 void ai_gate_open_stream(ai_exchange_t *x)
 {
     request_rec *r = x->air->r;
@@ -65,6 +81,7 @@ void ai_gate_open_stream(ai_exchange_t *x)
     r->headers_out = apr_table_make(r->pool, 4);
     ap_set_content_type(r, "text/event-stream");
     prepare_stream_head(r);
+    ai_translate_show_loss(x);
     x->head_sent = 1;
     x->air->answered = 1;
 }
@@ -81,7 +98,13 @@ void ai_gate_open(ai_exchange_t *x)
         APR_BRIGADE_CONCAT(x->out, x->held);
     }
     if (!x->head_sent) {
-        clean_headers(r->headers_out, x->attempt->target->dialect);
+        if (x->translates) {
+            translate_head(x);
+        }
+        else {
+            clean_headers(r->headers_out, x->attempt->target->dialect);
+        }
+        ai_translate_show_loss(x);
         if (x->streams) {
             prepare_stream_head(r);
         }
@@ -241,7 +264,7 @@ static void judge(ai_exchange_t *x)
     else if (x->head_sent && !good) {
         ai_gate_fail_saying(x, "status", r->status);
     }
-    else if (x->head_sent && !x->streams) {
+    else if ((x->head_sent && !x->streams) || (x->translates && x->streams && !x->air->ask.stream)) {
         ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
     }
     else if (known
@@ -259,6 +282,12 @@ static void judge(ai_exchange_t *x)
         x->stream.hide_usage = attempt->target->stream_usage && !x->air->ask.wants_usage
                                && x->air->endpoint == AI_ENDPOINT_CHAT;
         x->stream.usage = AI_USAGE_UNKNOWN;
+        if (x->translates) {
+            ai_translate_begin_stream(x);
+        }
+    }
+    else if (x->translates) {
+        x->stream.endpoint = x->air->endpoint;
     }
     else if (x->wants_object || type_is(r, "application/json")) {
         x->pick = ai_pick_create(r->pool, attempt->target->dialect->answer_members, AI_MEMBER_MAX);
@@ -297,7 +326,9 @@ static apr_status_t filter_gate(ap_filter_t *f, apr_bucket_brigade *bb)
         apr_brigade_cleanup(bb);
         return at_end || broke ? APR_SUCCESS : APR_ECONNABORTED;
     default:
-        return x->streams ? ai_flow_stream(x, bb, at_end, broke) : ai_flow_body(x, bb, at_end);
+        return x->streams      ? ai_flow_stream(x, bb, at_end, broke)
+               : x->translates ? ai_flow_whole(x, bb, at_end)
+                               : ai_flow_body(x, bb, at_end);
     }
 }
 

@@ -40,6 +40,7 @@ static const note_name_t ai_note_names[AI_NOTES_N] = {
     [AI_NOTE_TOKENS_CACHED] = { "ai-tokens-cached", 0 },
     [AI_NOTE_TOKENS_REASONING] = { "ai-tokens-reasoning", 0 },
     [AI_NOTE_TOKENS_SOURCE] = { "ai-tokens-source", 0 },
+    [AI_NOTE_DROPPED] = { "ai-dropped", 0 },
     [AI_NOTE_DENY] = { "ai-deny", 0 },
     [AI_NOTE_FINISH] = { "ai-finish", 0 },
     [AI_NOTE_TIME_FIRST_US] = { "ai-time-first-us", 0 },

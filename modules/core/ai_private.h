@@ -43,6 +43,7 @@ typedef struct ai_core_conf_t {
     apr_int64_t body_memory;
     apr_int64_t heartbeat_ms;
     apr_int64_t half_closed;
+    apr_int64_t lossy;
     const char *root;            /* path of the section that said AIEngine; "" for a server */
     apr_array_header_t *notes;   /* of note_rule_t, private to ai_notes.c */
 } ai_core_conf_t;
@@ -54,16 +55,21 @@ typedef enum ai_core_field_e {
     AI_BODY_MEMORY,
     AI_HEARTBEAT,
     AI_HALF_CLOSED,
+    AI_LOSSY,
     AI_CORE_FIELDS_N
 } ai_core_field_e;
 
 enum { AI_HALF_CLOSED_ABORT, AI_HALF_CLOSED_SERVE };
+enum { AI_LOSSY_ALLOW, AI_LOSSY_WARN, AI_LOSSY_REFUSE };
 
 extern const command_rec ai_core_cmds[];
 void *ai_core_conf_create(apr_pool_t *p, char *dir);
 void *ai_core_conf_merge(apr_pool_t *p, void *base, void *add);
 const ai_core_conf_t *ai_core_conf(const request_rec *r);
 apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
+/* What is known of a model that a target serves; never NULL. */
+const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
+                                    const char *model);
 
 /* ------------------------------------------------------------------------ ai_notes.c */
 

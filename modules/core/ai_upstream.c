@@ -65,15 +65,22 @@ apr_status_t ai_upstream_begin(ai_exchange_t *x)
     ai_splice_t splice;
     apr_status_t rv = APR_SUCCESS;
 
-    ai_splice_begin(r->pool, &splice, body);
-    if (air->doc) {
-        rv = target->dialect->edit_ask(r->pool, air->endpoint, air->doc, &air->ask,
-                                       x->attempt->model, (int)target->stream_usage, &splice);
+    x->lost = NULL;
+    x->translates = air->endpoint == AI_ENDPOINT_CHAT && target->dialect != air->dialect;
+    if (x->translates) {
+        rv = ai_translate_ask(x);
+    }
+    else {
+        ai_splice_begin(r->pool, &splice, body);
+        if (air->doc) {
+            rv = target->dialect->edit_ask(r->pool, air->endpoint, air->doc, &air->ask,
+                                           x->attempt->model, (int)target->stream_usage, &splice);
+        }
+        ai_splice_end(&splice, &x->slices, &x->total);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    ai_splice_end(&splice, &x->slices, &x->total);
     x->slice = 0;
     x->offset = 0;
     if (!x->replay_filter) {
@@ -105,20 +112,36 @@ static const char *const passing[] = {
 
 static const char *const passing_prefixes[] = { "x-stainless-" };
 
-static int may_pass(const ai_target_t *target, const char *name)
+/* Of those, the ones that mean the same to every dialect. */
+static const char *const general[] = {
+    "Accept", "User-Agent", "Idempotency-Key", "traceparent", "tracestate",
+};
+
+static int is_one_of(const char *name, const char *const *names, apr_size_t n)
 {
     apr_size_t i;
-    int k;
 
-    for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
-        if (ap_cstr_casecmp(name, passing[i]) == 0) {
+    for (i = 0; i < n; i++) {
+        if (ap_cstr_casecmp(name, names[i]) == 0) {
             return 1;
         }
     }
-    for (i = 0; i < sizeof(passing_prefixes) / sizeof(passing_prefixes[0]); i++) {
-        if (ap_cstr_casecmpn(name, passing_prefixes[i], strlen(passing_prefixes[i])) == 0) {
+    return 0;
+}
+
+static int may_pass(const ai_exchange_t *x, const char *name)
+{
+    const ai_target_t *target = x->attempt->target;
+    int k;
+
+    if (x->translates) {
+        if (is_one_of(name, general, sizeof(general) / sizeof(general[0]))) {
             return 1;
         }
+    }
+    else if (is_one_of(name, passing, sizeof(passing) / sizeof(passing[0]))
+             || ap_cstr_casecmpn(name, passing_prefixes[0], strlen(passing_prefixes[0])) == 0) {
+        return 1;
     }
     for (k = 0; k < target->forward->nelts; k++) {
         if (ap_cstr_casecmp(name, APR_ARRAY_IDX(target->forward, k, const char *)) == 0) {
@@ -168,11 +191,14 @@ static int on_proxy_fixups(request_rec *r)
     for (i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
-        if (may_pass(target, entry->key)) {
+        if (may_pass(x, entry->key)) {
             apr_table_addn(head, entry->key, entry->val);
         }
     }
     apr_table_setn(head, "Accept-Encoding", "identity"); /* we read along */
+    if (x->translates) {
+        ai_translate_set_head(x, head);
+    }
     apr_table_setn(head, "x-request-id", ai_note_get(x->air, AI_NOTE_REQUEST_ID));
     for (i = 0; i + 1 < target->headers->nelts; i += 2) {
         apr_table_setn(head, APR_ARRAY_IDX(target->headers, i, const char *),

@@ -65,6 +65,7 @@ typedef enum ai_note_e {
     AI_NOTE_TOKENS_CACHED,
     AI_NOTE_TOKENS_REASONING,
     AI_NOTE_TOKENS_SOURCE,
+    AI_NOTE_DROPPED,
     AI_NOTE_DENY,
     AI_NOTE_FINISH,
     AI_NOTE_TIME_FIRST_US,
@@ -123,7 +124,7 @@ typedef struct ai_attempt_t {
     ai_outcome_e outcome;
     int status;          /* of the upstream's answer, or 0 when none came */
     const char *reason;  /* machine word of the failure: "connect", "status", "first-byte-timeout",
-                            "idle-timeout", "total-timeout", "broken", "bad-answer", "error-event" */
+                            "idle-timeout", "total-timeout", "broken", "bad-answer", "error-event", "encode" */
     int timed_out;
     int retryable;       /* 0 when the provider asked not to try again */
     int reused;          /* 1 when it went over a pooled connection and nothing came back */
@@ -147,6 +148,9 @@ typedef struct ai_request_t {
     ai_usage_t usage;
     ai_finish_e finish;
     int answered;                /* an answer, or a part of it, went to the caller */
+    ai_slice_t provider_error;   /* what a provider said in place of an answer, in its own words,
+                                    as far as it was kept; for the record, never for a log */
+    int provider_status;         /* the HTTP status that came with it, or 0 */
     const void *plan;            /* mod_ai_route's */
     struct ai_private_t *priv;   /* the core's own */
 } ai_request_t;

@@ -14,3 +14,12 @@ const ai_dialect_t *const ai_dialects[] = {
 #include "ai_dialects.inc"
     NULL
 };
+
+int ai_dialect_serves(const ai_dialect_t *caller, const ai_dialect_t *provider,
+                      ai_endpoint_e endpoint)
+{
+    if (caller == provider || endpoint == AI_ENDPOINT_OTHER) {
+        return 1;
+    }
+    return endpoint == AI_ENDPOINT_CHAT && caller->translator && provider->translator;
+}

@@ -8,4 +8,9 @@
 /* NULL-terminated; the first is the one that takes a path that none knows. */
 extern const ai_dialect_t *const ai_dialects[];
 
+/* 1 when a provider of one dialect can answer a caller of another (or the same): as it lies, or
+ * translated. What is passed through unread may go anywhere. */
+int ai_dialect_serves(const ai_dialect_t *caller, const ai_dialect_t *provider,
+                      ai_endpoint_e endpoint);
+
 #endif

@@ -139,3 +139,62 @@ void ai_fault_read(apr_pool_t *p, ai_slice_t body, ai_error_t *error)
     error->code = fault.code ? fault.code : error->code;
     error->param = fault.param ? fault.param : error->param;
 }
+
+/* 1 when text holds the phrase, which is in lower case. */
+static int holds(const char *text, const char *phrase)
+{
+    apr_size_t i;
+
+    for (; *text; text++) {
+        for (i = 0; phrase[i] && apr_tolower(text[i]) == phrase[i]; i++) {
+        }
+        if (!phrase[i]) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int says_too_long(const char *message)
+{
+    static const char *const phrases[] = {
+        "prompt is too long", "maximum context length", "exceeds the available context size",
+        "input is too long", "exceed_context_size_error", "context window",
+    };
+    apr_size_t i;
+
+    for (i = 0; message && i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+        if (holds(message, phrases[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void ai_fault_normalise(ai_error_t *error)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } codes[] = {
+        { 401, "invalid_api_key" },     { 402, "insufficient_quota" },
+        { 403, "permission_denied" },   { 404, "model_not_found" },
+        { 408, "upstream_timeout" },    { 413, "request_too_large" },
+        { 429, "rate_limit_exceeded" }, { 500, "upstream_error" },
+        { 502, "upstream_error" },      { 503, "overloaded" },
+        { 504, "upstream_timeout" },
+    };
+    apr_size_t i;
+
+    if (error->status == 529) {
+        error->status = 503;
+    }
+    if ((error->status == 400 || error->status == 413) && says_too_long(error->message)) {
+        error->code = "context_length_exceeded";
+    }
+    for (i = 0; !error->code && i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].status == error->status) {
+            error->code = codes[i].code;
+        }
+    }
+}

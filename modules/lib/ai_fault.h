@@ -19,4 +19,11 @@
  */
 void ai_fault_read(apr_pool_t *p, ai_slice_t body, ai_error_t *error);
 
+/*
+ * Makes what a provider of another dialect said fit for any caller: a code by the status where the
+ * provider gave none, "context_length_exceeded" where the message says so, and a status that HTTP
+ * knows in place of 529. Changes error, never its text.
+ */
+void ai_fault_normalise(ai_error_t *error);
+
 #endif

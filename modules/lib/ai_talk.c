@@ -187,7 +187,8 @@ ai_slice_t ai_sent_name(apr_pool_t *p, ai_sent_t *sent, ai_slice_t name, apr_siz
         }
     }
     renamed = apr_array_push(sent->names);
-    renamed->asked = name;
+    renamed->asked.p = apr_pmemdup(p, name.p, name.n); /* needed when the body is gone */
+    renamed->asked.n = name.n;
     renamed->sent = narrow(p, name, max, 0);
     return renamed->sent;
 }

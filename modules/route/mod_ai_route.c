@@ -14,6 +14,7 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include "dialects.h"
 #include "route_private.h"
 #include "route_retry.h"
 #include "route_rule.h"
@@ -81,21 +82,22 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
     return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
 }
 
-/* The targets that speak what the caller speaks. What is passed through unread may go anywhere. */
+/* The targets that can answer the caller. */
 static const apr_array_header_t *who_understands(ai_request_t *air, const route_rule_t *rule)
 {
     apr_array_header_t *some = NULL;
     int i;
 
-    for (i = 0; air->endpoint != AI_ENDPOINT_OTHER && i < rule->targets->nelts; i++) {
+    for (i = 0; i < rule->targets->nelts; i++) {
         const ai_target_t *target = APR_ARRAY_IDX(rule->targets, i, const ai_target_t *);
+        int serves = ai_dialect_serves(air->dialect, target->dialect, air->endpoint);
 
-        if (target->dialect != air->dialect && !some) {
+        if (!serves && !some) {
             some = apr_array_make(air->r->pool, rule->targets->nelts, sizeof(target));
             memcpy(some->elts, rule->targets->elts, (apr_size_t)i * sizeof(target));
             some->nelts = i;
         }
-        else if (some && target->dialect == air->dialect) {
+        else if (some && serves) {
             APR_ARRAY_PUSH(some, const ai_target_t *) = target;
         }
     }
