@@ -106,6 +106,8 @@ typedef struct ai_private_t {
 
 /* The request of ours that r belongs to (also after an internal redirect), or NULL. */
 ai_request_t *ai_request_of(const request_rec *r);
+/* The same, also where r is only on the way to it: what httpd logs is the first of a chain. */
+ai_request_t *ai_request_behind(const request_rec *r);
 /* Stage claim: makes the request ours when its location says AIEngine On. OK or DECLINED, or the
  * status of a path that may not be passed on. */
 int ai_request_claim(request_rec *r);

@@ -24,6 +24,16 @@ ai_request_t *ai_request_of(const request_rec *r)
     return NULL;
 }
 
+ai_request_t *ai_request_behind(const request_rec *r)
+{
+    ai_request_t *air = ai_request_of(r);
+
+    for (; !air && r->next; r = r->next) { /* a redirect may have led to us */
+        air = ai_request_of(r->next);
+    }
+    return air;
+}
+
 /* A UUID of version 7 (RFC 9562): sorts by time, and the rest cannot be guessed from it. */
 static const char *make_id(apr_pool_t *p, apr_time_t now)
 {

@@ -33,6 +33,9 @@ static const struct {
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_plan, (ai_request_t * air), (air), OK, DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_forward, (ai_request_t * air), (air), OK,
                                     DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_attempt,
+                                    (ai_request_t * air, const ai_attempt_t *attempt, int over),
+                                    (air, attempt, over), OK, DECLINED)
 
 static int run_road(ai_request_t *air)
 {
@@ -100,11 +103,8 @@ static int on_handler(request_rec *r)
 
 static int on_log_transaction(request_rec *r)
 {
-    ai_request_t *air = ai_request_of(r);
+    ai_request_t *air = ai_request_behind(r);
 
-    for (; !air && r->next; r = r->next) { /* a redirect may have led to us */
-        air = ai_request_of(r->next);
-    }
     if (air) {
         ai_request_settle(air); /* the net, for every road that did not end in an answer */
         ai_notes_carry(air);
@@ -117,6 +117,7 @@ static int on_log_transaction(request_rec *r)
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
+    ai_request_behind,
 };
 
 static const ai_api_t *ai_api(void)

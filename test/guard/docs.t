@@ -21,7 +21,8 @@ my $dir    = tempdir(CLEANUP => 1);
 # ----------------------------------------------------------------- asking httpd
 
 my %static = map { /(\w+)\.c/ ? ($1 => 1) : () } `$httpd -l`;
-my %module = (ai => 'mod_ai.so', ai_route => 'mod_ai_route.so');
+my %module = (ai => 'mod_ai.so', ai_route => 'mod_ai_route.so',
+              ai_status => 'mod_ai_status.so');
 my @loads  = (
     (map { "LoadModule ${_}_module $theirs/mod_$_.so" }
      grep { !$static{"mod_$_"} && -f "$theirs/mod_$_.so" }
