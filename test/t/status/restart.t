@@ -170,6 +170,15 @@ $seen = StatusPage::await($server, 'the end of the streams', sub { $_[0]{AIInFli
 is_deeply([@$seen{'AIRequests', 'AIClientAborts', 'AITarget[sim]ClientAborts', 'AITarget[sim]InFlight'}],
           [$all + 1 + $left, $left, $left, 0], 'and the streams that lived on are');
 
+# ------------------------------------------------------------------- a restart that is not graceful
+
+my $were = $server->generations;
+kill('HUP', $server->{pid});
+Gate::await('the restart', sub { return $server->generations > $were });
+$server->caller->request(path => '/v1/chat/completions', body => Gate::chat(model => 'good'));
+$seen = StatusPage::await($server, 'one more', sub { $_[0]{AIRequests} == $all + 2 + $left });
+is($seen->{AIAnswers}, 3 * $n + 2, 'a restart that is not graceful keeps the counts, too');
+
 my $said = $server->said;
 unlike($said, qr/AI100\d|Segmentation fault|scoreboard is full/, 'nothing was complained of');
 $server->stop;
