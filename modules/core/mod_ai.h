@@ -9,6 +9,7 @@
  * AI_API_VERSION moves when this file does.
  *   1  the spine: stages plan and forward, notes, refusals, exchange
  *   2  estimate; what the provider said of a failure
+ *   3  ability
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -24,7 +25,7 @@
 #include "ai_json.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 2
+#define AI_API_VERSION 3
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
@@ -193,6 +194,10 @@ typedef struct ai_api_t {
     /* After the last failed attempt: gives the caller the best that is known of why. Returns
      * what the stage returns. */
     int (*give_up)(ai_request_t *air, const ai_attempt_t *last);
+
+    /* What is known of a model, by the name that the target has for it. Never NULL. */
+    const ai_ability_t *(*ability)(const request_rec *r, const ai_target_t *target,
+                                   const char *model);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));
