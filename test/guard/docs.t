@@ -57,6 +57,7 @@ sub ask
 spew("$dir/conf/users",      "ann:x\n");
 spew("$dir/conf/openai.key", "sk-test\n");
 spew("$dir/conf/anthropic.key", "sk-test\n");
+spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
 spew("$dir/conf/own-ca.pem", "none is read by httpd -t\n");
 make_path("$dir/logs");
 

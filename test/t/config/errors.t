@@ -369,6 +369,7 @@ my @wrong = (
 
 my $every = <<'END';
 AIBodyMemory 64m
+AIModelFile MODELS/good
 AIBodyLimit 1m
 AIEngine Off
 AIAnonymous Off
