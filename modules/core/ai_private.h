@@ -67,6 +67,14 @@ void *ai_core_conf_create(apr_pool_t *p, char *dir);
 void *ai_core_conf_merge(apr_pool_t *p, void *base, void *add);
 const ai_core_conf_t *ai_core_conf(const request_rec *r);
 apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
+
+/* ------------------------------------------------------------------ ai_models_conf.c */
+
+void *ai_models_conf_create(apr_pool_t *p, server_rec *s);
+void *ai_models_conf_merge(apr_pool_t *p, void *base, void *add);
+/* The setter of AIModelFile. */
+const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg);
+void ai_models_conf_register(apr_pool_t *p);
 /* What is known of a model that a target serves; never NULL. */
 const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
                                     const char *model);

@@ -117,7 +117,7 @@ static int on_log_transaction(request_rec *r)
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
-    ai_request_behind,
+    ai_request_behind, ai_core_ability,
 };
 
 static const ai_api_t *ai_api(void)
@@ -147,6 +147,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(on_handler, NULL, NULL, APR_HOOK_FIRST);
     /* Before mod_log_config, which prints the notes. */
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ai_models_conf_register(p);
     ai_answer_register(p);
     ai_exchange_register(p);
 }
@@ -156,8 +157,8 @@ AP_DECLARE_MODULE(ai) = {
     STANDARD20_MODULE_STUFF,
     ai_core_conf_create,
     ai_core_conf_merge,
-    NULL,
-    NULL,
+    ai_models_conf_create,
+    ai_models_conf_merge,
     ai_core_cmds,
     register_hooks,
     AP_MODULE_FLAG_NONE

@@ -9,7 +9,7 @@
  * AI_API_VERSION moves when this file does.
  *   1  the spine: stages plan and forward, notes, refusals, exchange
  *   2  estimate; what the provider said of a failure
- *   3  for who watches: request_of, hook ai_attempt, took_us of an attempt
+ *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -200,6 +200,10 @@ typedef struct ai_api_t {
      * who hooks log_transaction, one that r was redirected to. Made in translate_name; settled, so
      * that all notes are final, once log_transaction is past APR_HOOK_REALLY_FIRST. */
     ai_request_t *(*request_of)(const request_rec *r);
+
+    /* What is known of a model, by the name that the target has for it. Never NULL. */
+    const ai_ability_t *(*ability)(const request_rec *r, const ai_target_t *target,
+                                   const char *model);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));

@@ -102,15 +102,26 @@ static ai_slice_t write_error_event(apr_pool_t *p, const ai_error_t *error)
         apr_pstrcat(p, "event: error\ndata: ", write_error(p, error).p, "\n\n", NULL));
 }
 
+static const char *number_or_null(apr_pool_t *p, apr_int64_t number)
+{
+    return number >= 0 ? apr_psprintf(p, "%" APR_INT64_T_FMT, number) : "null";
+}
+
+/* All members that a model has there are written: null is the API's word for "not known". */
 static const char *write_model(apr_pool_t *p, const ai_model_t *model)
 {
+    const ai_ability_t *ability = model->ability;
     apr_time_exp_t when;
 
     apr_time_exp_gmt(&when, apr_time_from_sec(model->created_s));
     return apr_psprintf(p, "{\"type\":\"model\",\"id\":%s,\"display_name\":%s,\"created_at\":"
-                        "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"}", quote(p, model->id),
-                        quote(p, model->id), when.tm_year + 1900, when.tm_mon + 1, when.tm_mday,
-                        when.tm_hour, when.tm_min, when.tm_sec);
+                        "\"%04d-%02d-%02dT%02d:%02d:%02dZ\",\"max_input_tokens\":%s,"
+                        "\"max_tokens\":%s,\"capabilities\":null,\"lifecycle\":\"active\","
+                        "\"deprecated_at\":null,\"retires_at\":null,\"line\":null}",
+                        quote(p, model->id), quote(p, model->id), when.tm_year + 1900,
+                        when.tm_mon + 1, when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec,
+                        number_or_null(p, ability ? ability->context : -1),
+                        number_or_null(p, ability ? ability->output : -1));
 }
 
 static ai_slice_t write_models(apr_pool_t *p, const ai_model_t *models, int n, int single)

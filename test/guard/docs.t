@@ -58,6 +58,7 @@ sub ask
 spew("$dir/conf/users",      "ann:x\n");
 spew("$dir/conf/openai.key", "sk-test\n");
 spew("$dir/conf/anthropic.key", "sk-test\n");
+spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
 spew("$dir/conf/own-ca.pem", "none is read by httpd -t\n");
 make_path("$dir/logs");
 
@@ -189,7 +190,7 @@ sub wrap
     my @before  = $defined{openai} ? () : @target;
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
-    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
+    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
     return (@before, $place{location}->(@lines));
 }
 
