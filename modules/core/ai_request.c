@@ -77,7 +77,8 @@ static const char *path_below(const char *uri, const char *root)
  * them, and mod_proxy would encode them once more. */
 static const char *with_slashes(request_rec *r, const char *path)
 {
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    /* The host's own: a <Location> does not inherit this setting. */
+    const core_dir_config *core = ap_get_core_module_config(r->server->lookup_defaults);
     char *from, *copy, *to;
 
     if (!core->allow_encoded_slashes || core->decode_encoded_slashes || !strchr(path, '%')) {
