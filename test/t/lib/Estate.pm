@@ -5,6 +5,8 @@
 #   is_served($answer, 'what')             200, and the provider saw /v1/chat/completions
 #   is_refused($answer, 403, 'code', ...)  an error of ours: JSON, with an id
 #   is_the_sites($answer, 404, $is)        not ours: no JSON error, no id of ours
+#   own_conf()                             the lines of a server of its own that give it a target "sim"
+#   neighbour('remoteip')                  its line to load a module of httpd's
 
 package Estate;
 
@@ -15,7 +17,20 @@ use Exporter qw(import);
 use Gate ();
 use Test::More;
 
-our @EXPORT = qw(post is_served is_refused is_the_sites);
+our @EXPORT = qw(post is_served is_refused is_the_sites own_conf neighbour);
+
+sub own_conf
+{
+    return <<"END";
+<AITarget sim>
+    AITargetURL http://127.0.0.1:$ENV{AI_SIM_PORT}/v1
+    AITargetKeyFile $ENV{AI_STAGE}/t/conf/core.key
+    AITargetForward X-Sim
+</AITarget>
+END
+}
+
+sub neighbour { return "LoadModule $_[0]_module $ENV{AI_HTTPD_MODULES}/mod_$_[0].so\n" }
 
 sub post
 {

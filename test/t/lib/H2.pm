@@ -102,6 +102,9 @@ sub reset
     return $self->frame($RST, 0, $id, pack('N', $CANCEL));
 }
 
+# Leaves, with whatever is under way.
+sub close { return $_[0]{socket}->close(SSL_no_shutdown => 1) }
+
 sub stream   { return $_[0]{streams}{ $_[1] } }
 sub setting  { return $_[0]{settings}{ $_[1] } }
 
