@@ -123,7 +123,7 @@ static void on_insert_error_filter(request_rec *r)
 {
     ai_request_t *air = ai_request_of_error(r);
 
-    if (air && !air->answered) {
+    if (air) { /* also when a filter that looks at answers refuses one */
         ap_add_output_filter_handle(error_filter, air, r, r->connection);
     }
 }
@@ -133,7 +133,7 @@ static void on_insert_filter(request_rec *r)
 {
     ai_request_t *air = r->prev ? ai_request_of_error(r->prev) : NULL;
 
-    if (air && air->r != r && !air->answered && ap_is_HTTP_ERROR(air->r->status)) {
+    if (air && air->r != r && ap_is_HTTP_ERROR(air->r->status)) {
         ap_add_output_filter_handle(error_filter, air, r, r->connection);
     }
 }
