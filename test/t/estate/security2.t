@@ -97,8 +97,8 @@ is_refused(post($caller, $chat, script => 'id=answer-of-secrets'), 403, 'permiss
            'an answer that a rule blocks');
 is_refused(post($caller, $chat, headers => { 'X-Evil' => 'answer' }), 404, 'not_found',
            'phase 3, before its body');
-is_the_sites($caller->request(path => '/denied'), 403, qr/a page of the site/,
-             'outside our location the site has its own page');
+is_the_sites($caller->request(path => '/denied'), 403, qr/Forbidden/,
+             'outside our location the error is httpd\'s');
 $caller = $server->caller;
 is_served(post($caller, $chat), 'the connection is in order after that');
 is_refused(post($caller, $chat, script => 'size=200;tokens=8000'), 500, 'gateway_error',
