@@ -35,6 +35,9 @@ is_served($answer, 'a RewriteCond chooses another location of ours');
 is(label_of($answer), 'deployment:', 'whose rules then hold');
 is_served(post($caller, '/v1/chat/completions', headers => { 'X-Canary' => 'no' }), 'or not');
 
+is_served(post($caller, '/app/v1/chat/completions'), 'a rule that leaves us alone, before one for all');
+is_the_sites($caller->request(path => '/app/any'), 200, qr/a page of the site/, 'and what that one is for');
+
 # ----------------------------------------------------------------------------- away from us
 
 my $before = Gate::calls()->{total};
