@@ -119,6 +119,9 @@ ai_request_t *ai_request_behind(const request_rec *r);
 /* Stage claim: makes the request ours when its location says AIEngine On. OK or DECLINED, or the
  * status of a path that may not be passed on. */
 int ai_request_claim(request_rec *r);
+/* As ai_request_of(), for an error: claims r now when it failed before anybody mapped its path, as
+ * one with %2F or of a RewriteRule with [F]. NULL when it is not ours. */
+ai_request_t *ai_request_of_error(request_rec *r);
 /* Sets the header with the request's id, under the names that callers look for. */
 void ai_request_show_id(const ai_request_t *air, apr_table_t *headers);
 /* Stage identify: 401 unless somebody is known or the location is open to all. */

@@ -16,6 +16,7 @@
 #include "dialects.h"
 
 #include <ap_provider.h>
+#include <apr_strings.h>
 
 /* clang-format off */
 /* The road. OK or DECLINED: go on. DONE: answered. Anything else is the answer's status. */
@@ -55,6 +56,13 @@ static int run_road(ai_request_t *air)
 
 /* ---------------------------------------------------------------- httpd's own phases */
 
+/* While the path is still encoded. OK only keeps others from mapping it now, as a ProxyPass with
+ * mapping=encoded would; httpd goes on and decodes it. */
+static int on_pre_translate_name(request_rec *r)
+{
+    return !r->main && ai_core_number(r, AI_ENGINE) ? OK : DECLINED;
+}
+
 static int on_translate_name(request_rec *r)
 {
     return ai_request_claim(r);
@@ -71,15 +79,21 @@ static int on_type_checker(request_rec *r)
 {
     ai_request_t *air = ai_request_of(r);
 
-    return air && air->r == r ? OK : DECLINED; /* "/v1/models/x.html" is no page */
+    if (!air || air->r != r) {
+        return DECLINED;
+    }
+    r->handler = AI_HANDLER; /* a path without one would go to a FallbackResource */
+    return OK;               /* "/v1/models/x.html" is no page */
 }
 
 static int on_fixups(request_rec *r)
 {
     ai_request_t *air = ai_request_of(r);
 
-    if (air && air->r == r) {
+    if (air && air->r == r) { /* a RewriteRule inside our location does not lead away either */
         r->handler = AI_HANDLER;
+        r->filename = apr_pstrdup(r->pool, r->uri);
+        r->proxyreq = PROXYREQ_NONE;
     }
     return DECLINED;
 }
@@ -139,6 +153,7 @@ static void register_hooks(apr_pool_t *p)
     APR_REGISTER_OPTIONAL_FN(ai_api);
 
     /* mod_rewrite may still lead to us; an Alias or ProxyPass of the site must not lead away. */
+    ap_hook_pre_translate_name(on_pre_translate_name, NULL, before_mapping, APR_HOOK_FIRST);
     ap_hook_translate_name(on_translate_name, after_rewrite, before_mapping, APR_HOOK_FIRST);
     ap_hook_map_to_storage(on_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(on_type_checker, NULL, NULL, APR_HOOK_FIRST);

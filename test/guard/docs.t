@@ -27,8 +27,9 @@ my @loads  = (
     (map { "LoadModule ${_}_module $theirs/mod_$_.so" }
      grep { !$static{"mod_$_"} && -f "$theirs/mod_$_.so" }
      qw(mpm_event unixd log_config authn_core authn_file authz_core authz_host authz_user auth_basic
-        alias rewrite env setenvif headers reqtimeout socache_shmcb slotmem_shm ssl http2 proxy
-        proxy_http proxy_balancer lbmethod_byrequests)),
+        alias dir rewrite env setenvif headers filter deflate brotli remoteip unique_id reqtimeout
+        socache_shmcb slotmem_shm ssl http2 proxy proxy_http proxy_balancer lbmethod_byrequests)),
+    ($ENV{AI_FIREWALL} ? "LoadModule security2_module $ENV{AI_FIREWALL}" : ()),
     map { "LoadModule ${_}_module $ours/$module{$_}" } sort keys %module,
 );
 
