@@ -149,7 +149,8 @@ void ai_translate_begin_stream(ai_exchange_t *x)
     ai_answer_t *answer = apr_palloc(r->pool, sizeof(*answer));
 
     *answer = (ai_answer_t){ ai_note_get(x->air, AI_NOTE_REQUEST_ID), x->air->ask.model,
-                             apr_time_sec(r->request_time), x->air->ask.wants_usage };
+                             apr_time_sec(r->request_time), x->air->ask.wants_usage,
+                             ai_talk_tokens(x->talk) };
     x->answer = answer;
     x->writer = caller_of(x)->begin_stream(r->pool, answer);
     x->reader = provider_of(x)->begin_read(r->pool);
