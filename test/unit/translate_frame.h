@@ -103,7 +103,7 @@ typedef struct translate_answer_t {
     int failed;  /* an error event came */
 } translate_answer_t;
 
-static const ai_answer_t translate_asked = { "msg_asked", "asked", 1700000000, 1 };
+static const ai_answer_t translate_asked = { "msg_asked", "asked", 1700000000, 1, 0 };
 
 static inline ai_slice_t translate_copy(ai_slice_t slice)
 {
