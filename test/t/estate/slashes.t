@@ -10,7 +10,6 @@ use warnings;
 
 use Estate;
 use Gate ();
-use OwnServer ();
 use Test::More;
 
 my %caller = map { $_ => Gate::caller_of('h1', "estate_slashes_$_") } qw(off on nodecode);
@@ -52,22 +51,5 @@ is(Gate::from_json($answer->{body})->{id}, 'meta-llama/Llama-3', 'NoDecode: the 
 is(seen_at($caller{nodecode}->request(path => $file)), '/v1/files/a/b', 'NoDecode: as with On');
 is_refused($caller{nodecode}->request(path => '/v1/files/..%2F..%2Fadmin'), 400, 'invalid_path',
            'NoDecode: a path that climbs is refused');
-
-# ---------------------------------------------------------- said for the server, but in no host
-
-my $port   = OwnServer::free_port();
-my $server = OwnServer->new(conf => own_conf() . <<"END");
-AllowEncodedSlashes On
-AIEngine On
-AIAnonymous On
-AIRoute meta-llama/Llama-3 sim
-Listen 127.0.0.1:$port
-<VirtualHost *:$port>
-</VirtualHost>
-END
-is($server->caller->request(path => $model)->{status}, 200, 'the server\'s word holds for the server');
-is_refused(Gate::Socket->new(port => $port, tls => 0)->request(path => $model), 404, 'not_found',
-           'a host does not inherit it');
-$server->stop;
 
 done_testing();
