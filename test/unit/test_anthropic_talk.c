@@ -126,6 +126,12 @@ static void read_all_fields(void)
         "*s:text s:text *u:text *s:text *a:thinking a:redacted a:text a:call a:call *u:result "
         "u:>text u:>image u:>file u:result! u:>text u:result u:text u:image u:file u:file u:file "
         "u:text u:image u:text u:text u:text *a:text";
+    static const char lost[] =
+        "cache_control,container,inference_geo,mcp_servers,of_tomorrow,messages.name,"
+        "messages.content.server_tool_use,messages.content.web_search_tool_result,"
+        "messages.content.citations,messages.content.context,messages.content.source.sort,"
+        "messages.content.title,tools.web_search_20250305,tools.input_examples,"
+        "tools.defer_loading,thinking.display,output_config.task_budget,metadata.team";
     const ai_error_t *error;
     const ai_talk_t *talk = translate_read(&ai_dialect_anthropic,
                                            translate_text(frame_load("all-fields.json")), &error);
@@ -138,18 +144,7 @@ static void read_all_fields(void)
     got = show_parts(talk);
     is_bytes(got, strlen(got), parts, sizeof(parts) - 1, "its parts");
     got = translate_lost(talk->lost);
-    is_bytes(got, strlen(got), "cache_control,container,inference_geo,mcp_servers,of_tomorrow,"
-             "messages.name,messages.content.server_tool_use,"
-             "messages.content.web_search_tool_result,messages.content.citations,"
-             "messages.content.context,messages.content.title,messages.content.source.sort,"
-             "tools.web_search_20250305,tools.input_examples,tools.defer_loading,thinking.display,"
-             "output_config.task_budget,metadata.team",
-             strlen("cache_control,container,inference_geo,mcp_servers,of_tomorrow,"
-             "messages.name,messages.content.server_tool_use,"
-             "messages.content.web_search_tool_result,messages.content.citations,"
-             "messages.content.context,messages.content.title,messages.content.source.sort,"
-             "tools.web_search_20250305,tools.input_examples,tools.defer_loading,thinking.display,"
-             "output_config.task_budget,metadata.team"), "what is lost");
+    is_bytes(got, strlen(got), lost, sizeof(lost) - 1, "what is lost");
     ok(talk->max_tokens == 3000 && talk->stream && talk->wants_usage
            && talk->thinking == AI_THINK_BUDGET && talk->thinking_budget == 2000
            && talk->effort == AI_EFFORT_HIGH
