@@ -167,6 +167,38 @@ static void read_all_fields(void)
        "options");
 }
 
+/* Temperatures in every spelling: what is sent, and whether that is named as lost. */
+static void clamp_temperatures(void)
+{
+    static const char *const cases[][3] = {
+        { "1.0", "1.0", "" },    { "10e-1", "10e-1", "" },  { "0.1E+1", "0.1E+1", "" },
+        { "100e-2", "100e-2", "" }, { "0.99999999999999999999", "0.99999999999999999999", "" },
+        { "1e-400", "1e-400", "" }, { "0", "0", "" },        { "-0.0", "-0.0", "" },
+        { "0e5", "0e5", "" },    { "0.001e3", "0.001e3", "" },
+        { "1.00000000000000000001", "1", "temperature" },    { "1E400", "1", "temperature" },
+        { "2", "1", "temperature" }, { "0.02e2", "1", "temperature" },
+        { "-1", "0", "temperature" }, { "-1e-9", "0", "temperature" },
+        { "12345678901234567890", "1", "temperature" },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const ai_error_t *error;
+        ai_sent_t sent;
+        const char *text = apr_pstrcat(pool, "{\"max_tokens\":1,\"messages\":[{\"role\":\"user\","
+                                       "\"content\":\"x\"}],\"temperature\":", cases[i][0], "}",
+                                       NULL);
+        ai_talk_t *talk = translate_read(&ai_dialect_anthropic, text, &error);
+        const char *got = translate_write(&ai_dialect_anthropic, talk, &translate_unknown, &sent,
+                                          &error);
+        const char *at = strstr(got, "\"temperature\":");
+
+        ok(at && strcmp(at + 14, apr_pstrcat(pool, cases[i][1], "}", NULL)) == 0
+               && strcmp(translate_lost(sent.lost), cases[i][2]) == 0,
+           "temperature %s is sent as %s", cases[i][0], cases[i][1]);
+    }
+}
+
 /* Counting needs no limit of the answer. */
 static void read_count(void)
 {
@@ -228,6 +260,7 @@ int main(void)
     frame_begin(&ai_dialect_anthropic, "anthropic");
     run_cases();
     read_all_fields();
+    clamp_temperatures();
     read_count();
     test_head();
     write_long();
