@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rivals - where are nginx, haproxy, valgrind and Portkey's gateway, and what if they are not there?
+"""rivals - where are nginx, haproxy, valgrind and Portkey's gateway, and what if they are not?
 
 What is not installed is unpacked below the build folder, on Debian and its kin: installing the
 packages of nginx and haproxy would start services.  Elsewhere it is simply absent.
