@@ -21,6 +21,7 @@
 #include <apr_pools.h>
 #include <apr_strings.h>
 
+#include "ai_models.h"
 #include "dialects.h"
 
 enum { MOST_BATCHES = 100000, BATCH_NS = 2000000, LONGEST_EVENT = 1 << 20 };
@@ -41,6 +42,7 @@ struct job_t {
     work_fn *work;
     const ai_dialect_t *from;
     const ai_dialect_t *to;
+    const ai_models_t *models;
     ai_slice_t text;
     apr_pool_t *event_pool;
     FILE *print;       /* NULL while measuring */
@@ -119,14 +121,8 @@ static const char *work_identity(apr_pool_t *p, job_t *job)
     return NULL;
 }
 
-/* What is known of a model that is not in any table. */
-static const char *const no_words[] = { NULL };
-static const ai_ability_t nothing_known = {
-    .match = "", .context = -1, .output = -1, .default_effort = AI_EFFORTS_N, .forced_tool = -1,
-    .prefill = -1, .refuses = no_words, .renames = no_words, .source = "", .date = ""
-};
-
-/* All that stands between the caller's bytes and the provider's: check, read, write. */
+/* All that stands between the caller's bytes and the provider's: check, read, look up what the
+ * model can do, write. */
 static const char *work_request(apr_pool_t *p, job_t *job)
 {
     ai_talk_t *talk = ai_talk_create(p);
@@ -147,8 +143,9 @@ static const char *work_request(apr_pool_t *p, job_t *job)
     if (error == NULL) {
         ai_sent_begin(p, talk, &sent);
         ai_write_begin(p, &out);
-        error = job->to->translator->write_talk(p, talk, ask.model, &nothing_known, ask.stream,
-                                                &sent, &out);
+        error = job->to->translator->write_talk(
+            p, talk, ask.model, ai_models_find(job->models, job->to->name, ask.model), ask.stream,
+            &sent, &out);
     }
     if (error != NULL) {
         return error->message;
@@ -357,6 +354,7 @@ int main(int argc, char **argv)
     int prints = argc > 1 && strcmp(argv[1], "--print") == 0;
     job_t job = { .print = prints ? stdout : NULL };
     apr_pool_t *pool, *each;
+    const char *wrong = NULL;
     char *rest = NULL;
 
     argc -= 1 + prints;
@@ -370,6 +368,10 @@ int main(int argc, char **argv)
     apr_pool_create(&each, pool);
     apr_pool_create(&job.event_pool, pool);
     read_job(pool, argc - 1, argv + 1, &job);
+    job.models = ai_models_read(pool, ai_models_builtin(), NULL, &wrong);
+    if (job.models == NULL) {
+        end(2, "the models that are built in", wrong);
+    }
     if (prints) {
         work_once(each, &job);
     }

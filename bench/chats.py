@@ -11,6 +11,8 @@ import urllib.request
 WORDS = "The quick brown fox jumps over the lazy dog and goes on its way. "
 # Line ends, quotes, a path and more than ASCII, as in the conversations of coding tools.
 LINES = 'Zeile 7: "größer" – siehe src\\lib\\a.c\n\tif (x > 1) return "é";\n'
+# Whom a caller of that dialect asks for when its request is translated: what each can do is known.
+MODEL = {"openai": "claude-sonnet-4-5", "anthropic": "gpt-4o"}
 TOOLS = ("read_file", "write_file", "list_folder", "run_command")
 
 
@@ -69,7 +71,7 @@ def as_openai(turns, names):
             messages.append({"role": "tool", "tool_call_id": turn[1], "content": turn[2]})
         else:
             messages.append({"role": turn[0], "content": turn[1]})
-    request = {"model": "bench-model", "messages": messages, "max_completion_tokens": 400}
+    request = {"model": MODEL["openai"], "messages": messages, "max_completion_tokens": 400}
     if names:
         request["tools"] = [{"type": "function", "function": {
             "name": name, "description": "Tool to " + name, "parameters": schema(name)}}
@@ -88,7 +90,7 @@ def as_anthropic(turns, names):
                 "type": "tool_result", "tool_use_id": turn[1], "content": turn[2]}]})
         else:
             messages.append({"role": turn[0], "content": turn[1]})
-    request = {"model": "bench-model", "max_tokens": 400, "system": turns[0][1],
+    request = {"model": MODEL["anthropic"], "max_tokens": 400, "system": turns[0][1],
                "messages": messages}
     if names:
         request["tools"] = [{"name": name, "description": "Tool to " + name,
