@@ -242,17 +242,32 @@ def measure_rates(lab, quick, say, rows):
         row.stop(lab)
 
 
+def play(ready, pair, count, measure_one, *keys):
+    """Plays rounds of measure_one(row), which returns a figure for each key, and fills in the
+    cells.  A row that fails is left out from then on, and has none of them."""
+    def play_one(row):
+        if row.why is None:
+            try:
+                return measure_one(row)
+            except Trouble as trouble:
+                row.why = str(trouble)
+        return (0.0,) * len(keys)
+    rounds = play_rounds(ready, pair, count, play_one)
+    for name, row in ready.items():
+        if row.why is None:
+            for place, key in enumerate(keys):
+                row.cells[key] = middle(rounds, lambda each, place=place: each[place], name)
+    return rounds
+
+
 def measure_throughput(lab, quick, say, ready):
     seconds, count = (0.2, 7) if quick else (0.4, 61)
 
     def run_one(row):
         return load_fully(lab, row.server, seconds, *row.options(question(MODEL)))
     pair = tuple(name for name in PAIR if name in ready)
-    rounds = play_rounds(ready, pair, count, run_one)
-    for name, row in ready.items():
-        row.cells["rate"] = middle(rounds, lambda each: each[0], name)
-        row.cells["cpu"] = middle(rounds, lambda each: each[1], name)
-    if pair == PAIR:
+    rounds = play(ready, pair, count, run_one, "rate", "cpu")
+    if all("rate" in ready[name].cells for name in pair) and pair == PAIR:
         say.figure("portkey_ratio", middle(rounds, lambda over, under: over[0] / under[0], *PAIR))
 
 
@@ -265,10 +280,7 @@ def measure_latency(lab, quick, ready):
         if got["errors"]:
             raise Trouble("%s: %d errors at a fixed rate" % (row.name, got["errors"]))
         return got["whole_us_p50"], got["whole_us_p99"]
-    rounds = play_rounds(ready, tuple(ready), count, run_one)
-    for name, row in ready.items():
-        row.cells["p50"] = middle(rounds, lambda each: each[0], name)
-        row.cells["p99"] = middle(rounds, lambda each: each[1], name)
+    play(ready, tuple(ready), count, run_one, "p50", "p99")
 
 
 def measure_memory(lab, quick, rows):
