@@ -59,7 +59,7 @@ def time_one(lab, quick, say, check, *words):
     if wrong:
         say.note("%s: the outcome is wrong: %s" % (" ".join(words[:-1]), wrong))
         return None
-    text = call_program(lab, say, 0.3 if quick else 1.5, *words)
+    text = call_program(lab, say, 0.15 if quick else 1.5, *words)
     if text is None:
         return None
     return {key: float(value) for key, value in map(str.split, text.decode().splitlines())}
@@ -233,7 +233,7 @@ def measure_rates(lab, quick, say, rows):
             ready[row.name] = row
             # What compiles as it runs has done so.
             lab.load(row.server.url + PATH, "--connections", 32, "--requests",
-                     1500 if quick else 4000, *row.options(question(MODEL)))
+                     1000 if quick else 4000, *row.options(question(MODEL)))
         except Trouble as trouble:
             row.why = str(trouble)
     measure_throughput(lab, quick, say, ready)
