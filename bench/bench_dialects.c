@@ -208,7 +208,10 @@ static apr_status_t take_event(void *baton, const ai_sse_event_t *event)
 /* A whole answer, each event in a piece of its own, as it comes from a provider. */
 static const char *work_events(apr_pool_t *p, job_t *job)
 {
-    const ai_answer_t answer = { "chat-1", "bench-model", 1700000000, 1 };
+    const ai_answer_t answer = {
+        .id = "chat-1", .model = "bench-model", .created_s = 1700000000, .prompt = 100,
+        .wants_usage = 1
+    };
     told_t told = { .job = job, .stream = { .endpoint = AI_ENDPOINT_CHAT,
                                             .usage = AI_USAGE_UNKNOWN } };
     ai_sse_t *sse = ai_sse_create(p, LONGEST_EVENT);
