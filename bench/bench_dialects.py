@@ -233,7 +233,7 @@ def measure_rates(lab, quick, say, rows):
             ready[row.name] = row
             # What compiles as it runs has done so.
             lab.load(row.server.url + PATH, "--connections", 32, "--requests",
-                     1000 if quick else 4000, *row.options(question(MODEL)))
+                     3000 if quick else 8000, *row.options(question(MODEL)))
         except Trouble as trouble:
             row.why = str(trouble)
     measure_throughput(lab, quick, say, ready)
@@ -285,7 +285,7 @@ def measure_latency(lab, quick, ready):
 
 def measure_memory(lab, quick, rows):
     """A server of its own for each, that has held no stream before."""
-    streams, script = (100, "tokens=4;gap=400") if quick else (500, "tokens=10;gap=500")
+    streams, script = (100, "tokens=3;gap=300") if quick else (500, "tokens=10;gap=500")
     for row in rows:
         if row.why is not None:
             continue
