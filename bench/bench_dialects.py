@@ -232,8 +232,8 @@ def measure_rates(lab, quick, say, rows):
             row.start(lab, sim, row.name)
             ready[row.name] = row
             # What compiles as it runs has done so.
-            lab.load(row.server.url + PATH, "--connections", 32, "--requests",
-                     3000 if quick else 8000, *row.options(question(MODEL)))
+            lab.load(row.server.url + PATH, "--connections", 32, "--requests", 8000, "--seconds",
+                     4 if quick else 20, *row.options(question(MODEL)))
         except Trouble as trouble:
             row.why = str(trouble)
     measure_throughput(lab, quick, say, ready)
@@ -294,7 +294,7 @@ def measure_memory(lab, quick, rows):
             row.start(lab, sim, "streams-" + row.name, threads=streams // 2 * 26 // 25,
                       stack="ThreadStackSize 262144")
             # Few at a time: what so many streams need for the first time is part of the figure.
-            warm = ["--connections", 16, "--requests", 400]
+            warm = ["--connections", 16, "--requests", 400, "--seconds", 2]
             memory, got, _ = hold_open(
                 lab, row.server, streams, warm + row.options(stream_question("tokens=4", MODEL)),
                 *row.options(stream_question(script, MODEL)))
