@@ -129,9 +129,9 @@ static const struct {
            "\"x\":1}}]}"),
       "user+ text \"a\"\nuser+ image url=\"https://h/\"\nassistant+ text \"x\"\n"
       "assistant call name=\"f\" id=\"c\" object={}\n",
-      "messages.content.prompt_cache_breakpoint,messages.odd,messages,messages.name,"
-      "messages.tool_calls,messages.content.image_url.size,messages.annotations,"
-      "messages.tool_calls.extra_content,messages.tool_calls.function.x" },
+      "messages.odd,messages,messages.content.prompt_cache_breakpoint,messages.name,"
+      "messages.tool_calls,messages.content.image_url.size,messages.tool_calls.extra_content,"
+      "messages.tool_calls.function.x,messages.annotations" },
 };
 
 static void test_messages(void)
