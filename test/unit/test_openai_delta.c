@@ -423,11 +423,29 @@ static void test_inputs(void)
     }
 }
 
+#define GPT "0 begin \"chatcmpl-BxY1\" \"gpt-4o-2024-08-06\" 1741569952\n"
+
 /* The streams that test_dialect_openai reads for their kind are read for what they say. */
 static const struct {
     const char *file, *want;
 } files[] = {
-    { "vllm.sse", NULL }, { "deepseek.sse", NULL },
+    { "chat-plain.sse", GPT "0 text \"Hello\"\n0 text \" \xe2\x80\x94 w\xc3\xb6rld\"\n" },
+    { "chat-n2.sse", GPT "0 text \"a\"\n1 text \"b\"\n" },
+    { "chat-tools.sse", GPT "0 call 0 \"call_DdmO9pD3\" \"get_weather\"\n"
+      "0 arguments 0 \"{\\\"city\\\"\"\n0 arguments 0 \":\\\"Rome\\\"}\"\n"
+      "0 call 1 \"call_x2\" \"get_time\"\n0 arguments 1 \"{}\"\n" },
+    { "chat-refusal.sse", GPT "0 refusal \"I cannot\"\n" },
+    { "chat-azure.sse", GPT "0 text \"Hi\"\n" },
+    { "odd.sse", GPT "0 text \"x\"\n" },
+    { "deepseek.sse", "0 begin \"ds-1\" \"deepseek-reasoner\" 1741569952\n0 thinking \"Hm\"\n"
+      "0 text \"42\"\n" },
+    { "vllm.sse", "0 begin \"chat-9\" \"m\" 1\n0 thinking \"so\"\n0 text \"x\"\n" },
+    { "openrouter.sse", "0 begin \"gen-1741\" \"anthropic/claude-3.7-sonnet\" 1741569952\n"
+      "0 text \"Hi\"\n" },
+    { "xai.sse", "0 begin \"x\" \"grok-3-mini\" 1\n0 thinking \"First\"\n0 text \"ok\"\n" },
+    { "groq.sse", "0 begin \"chatcmpl-g\" \"llama-3.3-70b-versatile\" 1\n0 text \"Hi\"\n" },
+    { "perplexity.sse", "0 begin \"p-1\" \"sonar\" 1741569952\n0 text \"It\"\n"
+      "0 text \" is\"\n0 text \" so\"\n" },
 };
 
 static apr_status_t on_event(void *baton, const ai_sse_event_t *event)
@@ -491,6 +509,9 @@ static void test_wholes(void)
           BEGIN "0 thinking \"a\"\n0 signature \"s\"\n0 thinking \"b\"\n0 signature \"t\"\n"
           "0 text \"c\"\n" },
         { "a refusal", W("{\"content\":null,\"refusal\":\"No\"}"), BEGIN "0 refusal \"No\"\n" },
+        { "the arguments as the model wrote them", NULL,
+          "0 begin \"chatcmpl-abc\" \"gpt-4.1\" 1\n0 call 0 \"call_abc123\" \"get_weather\"\n"
+          "0 arguments 0 \"{\\n\\\"location\\\": \\\"Boston, MA\\\"\\n}\"\n" },
         { "no choices", "{\"id\":\"i\"}", "no answer" },
         { "choices of another type", "{\"choices\":{}}", "no answer" },
         { "an answer of nothing", "{\"choices\":[]}", "" },
@@ -500,7 +521,9 @@ static void test_wholes(void)
     apr_size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        is_text(whole_told(ai_slice_of(rows[i].body), &stream), rows[i].want, rows[i].what);
+        ai_slice_t body = rows[i].body ? ai_slice_of(rows[i].body) : frame_load("chat-tools.json");
+
+        is_text(whole_told(body, &stream), rows[i].want, rows[i].what);
     }
     whole_told(ai_slice_of("{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":"
                            "\"length\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,"
@@ -605,7 +628,7 @@ int main(void)
     test_long_thought();
     test_inputs();
     for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        printf("# %s\n%s", files[i].file, file_told(files[i].file));
+        is_text(file_told(files[i].file), files[i].want, files[i].file);
     }
     test_wholes();
     test_again();
