@@ -115,4 +115,22 @@ static inline void talk_on_delta(void *baton, const ai_delta_t *delta)
     *text = apr_pstrcat(pool, *text, talk_delta(delta), NULL);
 }
 
+/* What a whole answer tells. */
+static inline const char *talk_whole(ai_slice_t body, ai_stream_t *stream)
+{
+    const char *text = "";
+    ai_json_doc_t doc;
+    ai_json_error_t wrong;
+
+    memset(stream, 0, sizeof(*stream));
+    stream->usage = AI_USAGE_UNKNOWN;
+    if (ai_json_parse(pool, body, AI_JSON_DEPTH, &doc, &wrong) != APR_SUCCESS) {
+        return wrong.reason;
+    }
+    if (!dialect->translator->read_whole(pool, &doc, stream, talk_on_delta, &text)) {
+        return "no answer";
+    }
+    return text;
+}
+
 #endif

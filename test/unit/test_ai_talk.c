@@ -135,7 +135,8 @@ static void test_ids(void)
     ok(ai_call_id(pool, long_id).n <= 66, "a long one is cut");
     is_text(text(ai_call_id(pool, AI_SLICE("\"functions.Bash:0\""))),
             text(ai_call_id(pool, AI_SLICE("\"functions.Bash:0\""))), "the same each time");
-    ok(strstr(text(ai_call_id(pool, AI_SLICE("\"functions.Bash:0\""))), "_functions_Bash_0\"") != NULL,
+    ok(strstr(text(ai_call_id(pool, AI_SLICE("\"functions.Bash:0\""))),
+              "_functions_Bash_0\"") != NULL,
        "with what can stay of it");
     ok(ai_call_id(pool, AI_SLICE("\"\"")).n > 2, "an empty one is made");
 }
@@ -162,7 +163,8 @@ static void test_data_urls(void)
         { "\"data:;base64,\"", -1, NULL, NULL }, { "\"data:;base64,A\"", -1, NULL, NULL },
         { "\"data:;base64,AA=\"", -1, NULL, NULL }, { "\"data:;base64,A===\"", -1, NULL, NULL },
         { "\"data:;base64,AA=A\"", -1, NULL, NULL }, { "\"data:;base64,AA AA\"", -1, NULL, NULL },
-        { "\"data:;base64,AA-_\"", -1, NULL, NULL }, { "\"data:;base64,\xc3\xa4\"", -1, NULL, NULL },
+        { "\"data:;base64,AA-_\"", -1, NULL, NULL },
+        { "\"data:;base64,\xc3\xa4\"", -1, NULL, NULL },
         { "\"data:a\\\"b;base64,AAAA\"", 1, "-", "AAAA" },
     };
     apr_size_t i;

@@ -38,7 +38,8 @@ static const struct {
       "user image url=\"https://h/a.png\"\nuser image media=image/jpeg data=AAAA\n"
       "user file media=application/pdf data=AAAA\nuser image url=\"HTTP:\\/\\/h\\/\"\n", "" },
     { "documents and audio", USER("{\"type\":\"file\",\"file\":{\"file_data\":"
-                                  "\"data:application/pdf;base64,JVBERg==\",\"filename\":\"a.pdf\"}},"
+                                  "\"data:application/pdf;base64,JVBERg==\",\"filename\":"
+                                  "\"a.pdf\"}},"
                                   "{\"type\":\"file\",\"file\":{\"file_data\":"
                                   "\"data:text/plain;base64,SGkgIsOkIg==\",\"filename\":\"a\"}},"
                                   "{\"type\":\"file\",\"file\":{\"file_data\":"
@@ -155,7 +156,7 @@ static void test_messages(void)
 /* ------------------------------------------------------------------------------ faults */
 
 #define CALL(rest)                                                                                \
-    TALK("{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"assistant\",\"tool_calls\":["          \
+    TALK("{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"assistant\",\"tool_calls\":["         \
          "{\"id\":\"c\",\"function\":{\"name\":\"f\"}},{" rest "}]}")
 #define ARGUMENTS(text) CALL("\"id\":\"d\",\"function\":{\"name\":\"f\",\"arguments\":" text "}")
 #define UNSUPPORTED " (unsupported_parameter)"
