@@ -69,7 +69,8 @@ static const struct {
     { "Mistral's parts", C("{\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\","
                            "\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}]},"
                            "{\"type\":\"text\",\"text\":\"c\"},"
-                           "{\"type\":\"reference\",\"reference_ids\":[1]},7,{\"type\":\"thinking\",\"thinking\":\"d\"}]}"),
+                           "{\"type\":\"reference\",\"reference_ids\":[1]},7,"
+                           "{\"type\":\"thinking\",\"thinking\":\"d\"}]}"),
       BEGIN "0 thinking \"a\"\n0 thinking \"b\"\n0 text \"c\"\n0 thinking \"d\"\n" },
     { "refusal", C("{\"refusal\":\"No\"}"), BEGIN "0 refusal \"No\"\n" },
     { "signed blocks of another gateway",

@@ -237,7 +237,8 @@ static void test_answers(void)
     is_text(answer_of(&asked_plain, refusal, N(refusal), &filtered),
             "{\"id\":\"req-1\",\"object\":\"chat.completion\",\"created\":7,\"model\":"
             "\"asked-for\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
-            "\"content\":null,\"refusal\":\"No.\"},\"logprobs\":null,\"finish_reason\":\"content_filter\"}],"
+            "\"content\":null,\"refusal\":\"No.\"},\"logprobs\":null,"
+            "\"finish_reason\":\"content_filter\"}],"
             "\"usage\":{\"prompt_tokens\":1}}", "a refusal, and usage as far as it is known");
 }
 
