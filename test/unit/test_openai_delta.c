@@ -35,8 +35,8 @@ static ai_delta_t delta_of(const step_t *step)
     return delta;
 }
 
-static const ai_answer_t asked = { "req-1", "asked-for \"x\"", 7, 1 };
-static const ai_answer_t asked_plain = { "req-1", "asked-for", 7, 0 };
+static const ai_answer_t asked = { "req-1", "asked-for \"x\"", 7, 1, 0 };
+static const ai_answer_t asked_plain = { "req-1", "asked-for", 7, 0, 0 };
 
 /* What a caller sees; each delta's bytes are gone when the next one comes. */
 static const char *stream_of(const ai_answer_t *answer, const step_t *steps, int n,
