@@ -255,9 +255,11 @@ static int read_part(openai_read_t *r, ai_slice_t value, ai_role_e role, unsigne
     switch (type) {
     case OPENAI_TEXT:
     case OPENAI_REFUSAL:
-        good = openai_is_text(found[type])
-                   ? openai_add_text(r, type == OPENAI_TEXT ? AI_PART_TEXT : AI_PART_REFUSAL, role, found[type])
-                   : bad_part(r, words[type].p, "must be a string");
+        if (!openai_is_text(found[type])) {
+            return bad_part(r, words[type].p, "must be a string");
+        }
+        good = openai_add_text(r, type == OPENAI_TEXT ? AI_PART_TEXT : AI_PART_REFUSAL, role,
+                               found[type]);
         break;
     case OPENAI_IMAGE_URL:
         good = read_image(r, found[type]);
