@@ -97,25 +97,28 @@ static int needs_model(ai_endpoint_e ep, const ai_json_doc_t *doc)
                || ai_json_type(ai_json_doc_get(doc, "prompt")) != AI_JSON_OBJECT);
 }
 
+static int is_there(ai_slice_t value)
+{
+    return value.p && ai_json_type(value) != AI_JSON_NULL;
+}
+
 /* 1 when what is asked cannot be understood by another provider than one: it speaks of what that
  * one keeps. In valid JSON the quoted name of a member can be no part of a text. */
 static int speaks_of_kept(ai_endpoint_e ep, const ai_json_doc_t *doc)
 {
-    static const char *const members[] = { "previous_response_id", "conversation", "prompt" };
     static const char *const inside[] = { "\"file_id\"", "\"vector_store_ids\"",
                                           "\"item_reference\"" };
     int responses = ep == AI_ENDPOINT_RESPONSES;
     apr_size_t i;
 
+    if (responses
+        && (is_there(ai_json_doc_get(doc, "previous_response_id"))
+            || is_there(ai_json_doc_get(doc, "conversation"))
+            || ai_json_type(ai_json_doc_get(doc, "prompt")) == AI_JSON_OBJECT)) {
+        return 1;
+    }
     if (!responses && ep != AI_ENDPOINT_CHAT && ep != AI_ENDPOINT_IMAGES) {
         return 0;
-    }
-    for (i = 0; responses && i < sizeof(members) / sizeof(members[0]); i++) {
-        ai_json_type_e type = ai_json_type(ai_json_doc_get(doc, members[i]));
-
-        if (type == AI_JSON_STRING || type == AI_JSON_OBJECT) {
-            return 1;
-        }
     }
     for (i = 0; i < (responses ? sizeof(inside) / sizeof(inside[0]) : 1); i++) {
         if (memmem(doc->text.p, doc->text.n, inside[i], strlen(inside[i]))) {
