@@ -289,7 +289,9 @@ apr_status_t ai_upload_next(ai_request_t *air, apr_bucket_brigade *bb, apr_read_
     }
     upload->taken = 1;
     ai_body_free(air); /* its beginning went up in copies */
-    rv = fetch(air, bb, block, max);
+    do {
+        rv = fetch(air, bb, block, max);
+    } while (rv == APR_SUCCESS && block == APR_BLOCK_READ && APR_BRIGADE_EMPTY(bb));
     if (block == APR_NONBLOCK_READ && APR_STATUS_IS_EAGAIN(rv)) {
         return rv;
     }

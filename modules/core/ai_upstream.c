@@ -22,6 +22,19 @@ static ap_filter_rec_t *replay_filter;
 
 /* ------------------------------------------------------------------------ the body */
 
+/* What follows on the held beginning of a live body. */
+static apr_status_t give_rest(ai_exchange_t *x, apr_bucket_brigade *bb, apr_read_type_e block,
+                              apr_off_t max)
+{
+    apr_status_t rv = ai_upload_next(x->air, bb, block, max);
+    apr_off_t n = 0;
+
+    if (rv == APR_SUCCESS && apr_brigade_length(bb, 0, &n) == APR_SUCCESS && n > 0) {
+        x->given += n;
+    }
+    return rv;
+}
+
 static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
                                   apr_read_type_e block, apr_off_t max)
 {
@@ -64,7 +77,7 @@ static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_inp
         return APR_SUCCESS;
     }
     if (live) {
-        return given ? APR_SUCCESS : ai_upload_next(x->air, bb, block, max);
+        return given ? APR_SUCCESS : give_rest(x, bb, block, max);
     }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
     return APR_SUCCESS;

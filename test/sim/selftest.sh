@@ -578,6 +578,9 @@ check "models: Anthropic's page" has '"has_more":false,"first_id":"sim-claude","
 curl -s "${version[@]}" "http://127.0.0.1:$port/v1/models/abc" >"$dir/body"
 check "models: one in Anthropic's shape" has '{"type":"model","id":"abc",'
 
+post /v1/responses "tokens=1" '{"prompt":{"id":"pmpt_1"}}'
+check "responses: a stored prompt is enough" is "$code" 200
+
 # --- moderations, rerankings
 post /v1/moderations "" '{"input":["a","b"]}'
 check "moderations: two results" is "$code$(times '"flagged":false')" 2002

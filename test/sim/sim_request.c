@@ -100,8 +100,9 @@ static void check_members(call_t *call, text_t request, int is_json)
         refuse(call, "header is required", "anthropic-version");
         return;
     }
-    if (!e->required[0]) {
-        return;
+    if (!e->required[0]
+        || (e == &endpoint_responses && json_get(json_get(request, "prompt"), "id").p)) {
+        return; /* a stored prompt says all that is needed */
     }
     if (!is_json && !(e->takes_form && form_is(call))) {
         refuse(call, "The body of the request is not valid JSON.", NULL);

@@ -63,6 +63,9 @@ sub long
              length => length($before . $file) + $n + length $tail };
 }
 
+# The file's bytes.
+sub blocks { return $BLOCK x $_[0]{blocks} }
+
 # The FNV-1a hash of all of it, as the simulator has it. For short ones: this is slow.
 sub hash
 {
@@ -70,7 +73,7 @@ sub hash
     use integer;
     my $hash = -3750763034362895579;    # 0xcbf29ce484222325
     $hash = ($hash ^ $_) * 1099511628211
-        for unpack('C*', $form->{head} . $BLOCK x $form->{blocks} . $form->{tail});
+        for unpack('C*', $form->{head} . blocks($form) . $form->{tail});
     return sprintf('%016x', $hash);
 }
 
