@@ -86,7 +86,7 @@ static int append(ai_request_t *air, const char *bytes, apr_size_t n)
     while (size < need) {
         size *= 2;
     }
-    if (size > limit) {
+    if (size > limit && need <= limit) {
         size = limit;
     }
     if (size > body->size && (status = hold(air, size)) != OK) {

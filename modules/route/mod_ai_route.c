@@ -96,7 +96,7 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
     return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
 }
 
-/* The targets that can answer the caller. */
+/* The targets that can answer the caller. What one provider keeps is not translated. */
 static const apr_array_header_t *who_understands(ai_request_t *air, const route_rule_t *rule)
 {
     apr_array_header_t *some = NULL;
@@ -104,7 +104,9 @@ static const apr_array_header_t *who_understands(ai_request_t *air, const route_
 
     for (i = 0; i < rule->targets->nelts; i++) {
         const ai_target_t *target = APR_ARRAY_IDX(rule->targets, i, const ai_target_t *);
-        int serves = ai_dialect_serves(air->dialect, target->dialect, air->endpoint);
+        int serves = air->ask.kept ? target->dialect == air->dialect
+                                   : ai_dialect_serves(air->dialect, target->dialect,
+                                                       air->endpoint);
 
         if (!serves && !some) {
             some = apr_array_make(air->r->pool, rule->targets->nelts, sizeof(target));
