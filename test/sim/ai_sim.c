@@ -39,6 +39,8 @@
  *   eol=KIND          lf, crlf or cr                    comment=1  a comment before each event
  *   done=0            no [DONE] (/responses: no completed event; /messages: no message_stop)
  *   close=1           Connection: close
+ *   early=N           answers after N bytes of the request's body, and reads no more of it (only
+ *                     in the header)
  *   tool=1            two parallel tool calls, unless a tool's answer is the last message
  *   refuse=1          a refusal
  *   json=1            content is JSON that fits response_format's schema
