@@ -103,10 +103,3 @@ apr_int64_t ai_conf_number(const void *conf, const ai_field_t *field)
 
     return number == UNSET ? field->number : number;
 }
-
-const char *ai_conf_text(const void *conf, const ai_field_t *field)
-{
-    const char *text = *text_at((void *)conf, field);
-
-    return text ? text : field->text;
-}

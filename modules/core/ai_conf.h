@@ -69,6 +69,5 @@ const char *ai_conf_place(cmd_parms *cmd);
 
 /* The value, or the default. */
 apr_int64_t ai_conf_number(const void *conf, const ai_field_t *field);
-const char *ai_conf_text(const void *conf, const ai_field_t *field);
 
 #endif

@@ -19,6 +19,11 @@
 #include "ai_fault.h"
 #include "mod_proxy.h"
 
+#define PROXIES_N 3
+
+/* mod_proxy and those of its parts that log; NULL where one is not loaded. Set in post_config. */
+static const module *proxies[PROXIES_N];
+
 ai_exchange_t *ai_exchange_of(const request_rec *r)
 {
     ai_request_t *air = r->main ? NULL : ai_request_of(r);
@@ -102,7 +107,7 @@ static void reset(ai_exchange_t *x)
  */
 static void merge_section(request_rec *r, const ai_target_t *target)
 {
-    module *proxy = ap_find_linked_module("mod_proxy.c");
+    const module *proxy = proxies[0];
     const proxy_dir_conf *conf = proxy ? ap_get_module_config(r->per_dir_config, proxy) : NULL;
 
     if (strcmp(target->scheme, "http") != 0
@@ -118,14 +123,12 @@ static void merge_section(request_rec *r, const ai_target_t *target)
  */
 void ai_exchange_quieten(ai_exchange_t *x)
 {
-    static const char *const names[] = { "mod_proxy.c", "mod_proxy_http.c",
-                                         "mod_proxy_balancer.c" };
     request_rec *r = x->air->r;
     struct ap_logconf *quiet = ap_new_log_config(r->pool, ap_get_request_logconf(r));
     apr_size_t i;
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        module *m = ap_find_linked_module(names[i]);
+    for (i = 0; i < PROXIES_N; i++) {
+        const module *m = proxies[i];
 
         if (m && ap_get_request_module_loglevel(r, m->module_index) < APLOG_INFO) {
             ap_set_module_loglevel(r->pool, quiet, m->module_index, APLOG_CRIT);
@@ -197,6 +200,14 @@ static void read_quota(ai_exchange_t *x)
     }
 }
 
+void ai_exchange_stop_clock(ai_exchange_t *x)
+{
+    if (x->began) {
+        x->air->priv->upstream_time += apr_time_now() - x->began;
+        x->began = 0;
+    }
+}
+
 static void conclude(ai_exchange_t *x, int rc)
 {
     ai_attempt_t *attempt = x->attempt;
@@ -207,10 +218,7 @@ static void conclude(ai_exchange_t *x, int rc)
         && !x->ended && !ai_watch_gone(x)) {
         ai_gate_end(x);
     }
-    if (x->began) {
-        x->air->priv->upstream_time += apr_time_now() - x->began;
-        x->began = 0;
-    }
+    ai_exchange_stop_clock(x);
     if (x->ended) {
         attempt->outcome = AI_OUTCOME_ANSWERED;
     }
@@ -400,8 +408,25 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
     return ai_refuse(air, error);
 }
 
+static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    static const char *const names[PROXIES_N] = { "mod_proxy.c", "mod_proxy_http.c",
+                                                  "mod_proxy_balancer.c" };
+    int i;
+
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    (void)s;
+    for (i = 0; i < PROXIES_N; i++) {
+        proxies[i] = ap_find_linked_module(names[i]);
+    }
+    return OK;
+}
+
 void ai_exchange_register(apr_pool_t *p)
 {
+    ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ai_upstream_register(p);
     ai_gate_register(p);
     ai_watch_register(p);

@@ -162,6 +162,9 @@ int ai_watch_gone(ai_exchange_t *x);
 /* Waits that long, with heartbeats where they are due. 0 when the caller left meanwhile. */
 int ai_watch_wait(ai_exchange_t *x, apr_interval_time_t microseconds);
 
+/* The attempt's time is counted, once. */
+void ai_exchange_stop_clock(ai_exchange_t *x);
+
 /* Has mod_proxy log less of this attempt, until it is over. */
 void ai_exchange_quieten(ai_exchange_t *x);
 

@@ -195,10 +195,7 @@ static void close_books(ai_exchange_t *x)
     if (air->r->status >= 400 && !x->streams) {
         air->finish = AI_FINISH_ERROR;
     }
-    if (x->began) {
-        air->priv->upstream_time += apr_time_now() - x->began;
-        x->began = 0;
-    }
+    ai_exchange_stop_clock(x);
 }
 
 static apr_status_t pass_out(ai_exchange_t *x)

@@ -137,6 +137,9 @@ int ai_refuse_with(ai_request_t *air, int status, const char *code, const char *
 int ai_answer(ai_request_t *air, int status, const char *content_type, ai_slice_t body);
 void ai_answer_register(apr_pool_t *p);
 
+/* ai_translate.c: answers with an estimate of how long the prompt is. */
+int ai_estimate(ai_request_t *air);
+
 /* ------------------------------------------------------------------------ exchange */
 
 /* ai_exchange.c: one attempt. */

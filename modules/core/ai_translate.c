@@ -256,3 +256,25 @@ void ai_translate_error(ai_exchange_t *x, ai_slice_t body, ai_write_t *out)
     r->status_line = NULL;
     ai_write_bytes(out, x->air->dialect->write_error(r->pool, &error));
 }
+
+/* ---------------------------------------------------------------------- an estimate */
+
+int ai_estimate(ai_request_t *air)
+{
+    request_rec *r = air->r;
+    const ai_translator_t *caller = air->dialect->translator;
+    ai_talk_t *talk = ai_talk_create(r->pool);
+    const ai_error_t *wrong;
+    apr_int64_t tokens;
+
+    talk->counts_only = 1;
+    wrong = caller->read_talk(r->pool, air->doc, talk);
+    if (wrong) {
+        return ai_refuse(air, wrong);
+    }
+    tokens = ai_talk_tokens(talk);
+    ai_note_set_number(air, AI_NOTE_TOKENS_PROMPT, tokens);
+    ai_note_set(air, AI_NOTE_TOKENS_SOURCE, "estimated");
+    apr_table_setn(r->headers_out, "ai-tokens-source", "estimated");
+    return ai_answer(air, HTTP_OK, "application/json", caller->write_count(r->pool, tokens));
+}

@@ -116,7 +116,7 @@ static int on_log_transaction(request_rec *r)
 
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
-    ai_answer,      ai_exchange, ai_exchange_wait, ai_exchange_give_up,
+    ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
 };
 
 static const ai_api_t *ai_api(void)

@@ -8,6 +8,7 @@
  *
  * AI_API_VERSION moves when this file does.
  *   1  the spine: stages plan and forward, notes, refusals, exchange
+ *   2  estimate; what the provider said of a failure
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -23,7 +24,7 @@
 #include "ai_json.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 1
+#define AI_API_VERSION 2
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
@@ -177,6 +178,10 @@ typedef struct ai_api_t {
 
     /* Answers with a whole body of the gateway's own. Returns DONE for the stage to return. */
     int (*answer)(ai_request_t *air, int status, const char *content_type, ai_slice_t body);
+
+    /* Answers how long a chat would be with an estimate of the gateway's own, where no target could
+     * be asked. Returns what the stage returns. */
+    int (*estimate)(ai_request_t *air);
 
     /* Runs one attempt over mod_proxy and reports how it ended. */
     void (*exchange)(ai_request_t *air, ai_attempt_t *attempt);

@@ -118,6 +118,9 @@ typedef struct ai_translator_t {
 
     /* Reads what the provider's headers say of limits; leaves unknown what they do not. */
     void (*read_limits)(const apr_table_t *headers, apr_time_t now, ai_limits_t *limits);
+
+    /* The caller's side: the answer to AI_ENDPOINT_COUNT. NULL where the API has no such call. */
+    ai_slice_t (*write_count)(apr_pool_t *p, apr_int64_t tokens);
 } ai_translator_t;
 
 typedef struct ai_dialect_t {

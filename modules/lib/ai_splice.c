@@ -7,11 +7,11 @@
  */
 #include "ai_splice.h"
 
-/* An object with an added or removed member. */
+/* An object with added or removed members. */
 typedef struct object_t {
-    const char *begin;
-    int n_members; /* that will be left of those it had */
-    int removed;
+    ai_slice_t text;
+    int n_members;               /* that will be left of those it had */
+    apr_array_header_t *removed; /* of const char *: where the keys of those begin; or NULL */
 } object_t;
 
 typedef struct edit_t {
@@ -20,6 +20,7 @@ typedef struct edit_t {
     ai_slice_t name;  /* of an added member, quoted, with its colon; else absent */
     ai_slice_t with;
     object_t *object; /* that a member is added to; else NULL */
+    object_t *gap;    /* that members are removed from; else NULL */
 } edit_t;
 
 /* Room for edits and objects: most requests need two or three. */
@@ -69,7 +70,7 @@ static apr_status_t add_edit(ai_splice_t *splice, const edit_t *edit)
 static apr_status_t replace(ai_splice_t *splice, const char *begin, const char *end,
                             ai_slice_t with)
 {
-    edit_t edit = { 0, 0, { NULL, 0 }, { NULL, 0 }, NULL };
+    edit_t edit = { 0 };
 
     edit.offset = (apr_size_t)(begin - splice->text.p);
     edit.n = (apr_size_t)(end - begin);
@@ -85,11 +86,9 @@ apr_status_t ai_splice_replace(ai_splice_t *splice, ai_slice_t part, ai_slice_t 
     return replace(splice, part.p, part.p + part.n, with);
 }
 
-/* A member of an object with its neighbours. */
+/* A member of an object, and the last one. */
 typedef struct place_t {
-    ai_json_member_t found;  /* absent value: there is none of that name */
-    ai_json_member_t before; /* the one before it */
-    ai_json_member_t after;  /* the one after it */
+    ai_json_member_t found; /* absent value: there is none of that name */
     ai_json_member_t last;
     int n_members;
 } place_t;
@@ -107,12 +106,8 @@ static apr_status_t find_place(const ai_splice_t *splice, ai_slice_t object, con
         return APR_EINVAL;
     }
     while ((more = ai_json_next(&walk, &member)) > 0) {
-        if (place->found.value.p && !place->after.value.p) {
-            place->after = member;
-        }
         if (!place->found.value.p && ai_json_key_is(member.key, name)) {
             place->found = member;
-            place->before = place->last;
         }
         place->last = member;
         place->n_members++;
@@ -121,19 +116,19 @@ static apr_status_t find_place(const ai_splice_t *splice, ai_slice_t object, con
 }
 
 /* What is known of an object; objects are told apart by where they begin. */
-static object_t *object_at(ai_splice_t *splice, const char *begin, int n_members)
+static object_t *object_at(ai_splice_t *splice, ai_slice_t text, int n_members)
 {
     object_t **objects = (object_t **)splice->objects->elts;
     object_t *object;
     int i;
 
     for (i = 0; i < splice->objects->nelts; i++) {
-        if (objects[i]->begin == begin) {
+        if (objects[i]->text.p == text.p) {
             return objects[i];
         }
     }
     object = apr_pcalloc(splice->pool, sizeof(*object));
-    object->begin = begin;
+    object->text = text;
     object->n_members = n_members;
     *(object_t **)apr_array_push(splice->objects) = object;
     return object;
@@ -155,7 +150,7 @@ apr_status_t ai_splice_set(ai_splice_t *splice, ai_slice_t object, const char *n
 {
     const char *at;
     place_t place;
-    edit_t edit;
+    edit_t edit = { 0 };
 
     if (find_place(splice, object, name, &place) != APR_SUCCESS) {
         return APR_EINVAL;
@@ -165,17 +160,91 @@ apr_status_t ai_splice_set(ai_splice_t *splice, ai_slice_t object, const char *n
     }
     at = place.last.value.p ? place.last.value.p + place.last.value.n : object.p + 1;
     edit.offset = (apr_size_t)(at - splice->text.p);
-    edit.n = 0;
     edit.name = key_text(splice->pool, name);
     edit.with = value;
-    edit.object = object_at(splice, object.p, place.n_members);
+    edit.object = object_at(splice, object, place.n_members);
     return add_edit(splice, &edit);
+}
+
+/* ------------------------------------------------------------------------- removing */
+
+static int is_removed(const object_t *object, ai_slice_t key)
+{
+    int i;
+
+    for (i = 0; i < object->removed->nelts; i++) {
+        if (APR_ARRAY_IDX(object->removed, i, const char *) == key.p) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t open_gap(ai_splice_t *splice, object_t *object, const char *begin,
+                             const char *end)
+{
+    edit_t edit = { 0 };
+
+    edit.offset = (apr_size_t)(begin - splice->text.p);
+    edit.n = (apr_size_t)(end - begin);
+    edit.gap = object;
+    return edit.n ? add_edit(splice, &edit) : APR_SUCCESS;
+}
+
+static void close_gaps(ai_splice_t *splice, const object_t *object)
+{
+    edit_t *edits = (edit_t *)splice->edits->elts;
+    int i, n = 0;
+
+    for (i = 0; i < splice->edits->nelts; i++) {
+        if (edits[i].gap != object) {
+            edits[n++] = edits[i];
+        }
+    }
+    splice->edits->nelts = n;
+}
+
+/*
+ * One gap for each run of removed members. Where a member follows, from the first key to that
+ * one's, so that it stands where the first stood; at the end from the last value that is kept.
+ */
+static apr_status_t open_gaps(ai_splice_t *splice, object_t *object)
+{
+    const char *kept_end = NULL, *run = NULL, *last_end = NULL;
+    const char *close = object->text.p + object->text.n - 1;
+    ai_json_member_t member;
+    ai_json_walk_t walk;
+    apr_status_t rv = APR_SUCCESS;
+
+    ai_json_walk(&walk, object->text);
+    while (rv == APR_SUCCESS && ai_json_next(&walk, &member) > 0) {
+        last_end = member.value.p + member.value.n;
+        if (is_removed(object, member.key)) {
+            run = run ? run : member.key.p - 1;
+            continue;
+        }
+        if (run) {
+            rv = open_gap(splice, object, run, member.key.p - 1);
+            run = NULL;
+        }
+        kept_end = last_end;
+    }
+    if (rv == APR_SUCCESS && run && kept_end) {
+        rv = open_gap(splice, object, kept_end, last_end);
+    }
+    else if (rv == APR_SUCCESS && run) {
+        /* All between the brackets, in two parts: members are added where the last one ended. */
+        rv = open_gap(splice, object, object->text.p + 1, last_end);
+        if (rv == APR_SUCCESS) {
+            rv = open_gap(splice, object, last_end, close);
+        }
+    }
+    return rv;
 }
 
 apr_status_t ai_splice_remove(ai_splice_t *splice, ai_slice_t object, const char *name)
 {
-    const ai_slice_t nothing = { NULL, 0 };
-    const char *value_end, *close;
+    apr_array_header_t *before;
     object_t *known;
     place_t place;
     apr_status_t rv;
@@ -186,32 +255,29 @@ apr_status_t ai_splice_remove(ai_splice_t *splice, ai_slice_t object, const char
     if (!place.found.value.p) {
         return APR_NOTFOUND;
     }
-    known = object_at(splice, object.p, place.n_members);
-    if (known->removed) {
-        return APR_EINVAL;
+    known = object_at(splice, object, place.n_members);
+    if (!known->removed) {
+        known->removed = apr_array_make(splice->pool, FIRST_EDITS, sizeof(const char *));
     }
-    value_end = place.found.value.p + place.found.value.n;
-    if (place.after.value.p) {
-        /* From its key to the next one's: what stood before it now stands before that. */
-        rv = replace(splice, place.found.key.p - 1, place.after.key.p - 1, nothing);
+    if (is_removed(known, place.found.key)) {
+        return APR_NOTFOUND;
     }
-    else if (place.before.value.p) {
-        rv = replace(splice, place.before.value.p + place.before.value.n, value_end, nothing);
+    /* Which bytes go depends on what else goes: the object's gaps are made anew. */
+    before = apr_array_copy(splice->pool, splice->edits);
+    close_gaps(splice, known);
+    APR_ARRAY_PUSH(known->removed, const char *) = place.found.key.p;
+    rv = open_gaps(splice, known);
+    if (rv == APR_SUCCESS) {
+        known->n_members--;
     }
     else {
-        /* All between the brackets, in two parts: members are added where the last one ended. */
-        close = object.p + object.n - 1;
-        rv = replace(splice, object.p + 1, value_end, nothing);
-        if (rv == APR_SUCCESS && close > value_end) {
-            rv = replace(splice, value_end, close, nothing);
-        }
-    }
-    if (rv == APR_SUCCESS) {
-        known->removed = 1;
-        known->n_members--;
+        known->removed->nelts--;
+        splice->edits = before;
     }
     return rv;
 }
+
+/* ------------------------------------------------------------------------ the result */
 
 static void emit(apr_array_header_t *slices, apr_size_t *total, ai_slice_t slice)
 {

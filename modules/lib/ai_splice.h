@@ -39,9 +39,9 @@ apr_status_t ai_splice_set(ai_splice_t *splice, ai_slice_t object, const char *n
 
 /*
  * Takes member name out of object, with the comma that goes with it, so that the result is what
- * a writer that never knew the member would have written. APR_NOTFOUND when it is not there.
- * At most one ai_splice_remove() per object: APR_EINVAL for a second. Set and remove may be mixed
- * in any order.
+ * a writer that never knew the member would have written. Members may be removed in any order,
+ * mixed with ai_splice_set() of others. APR_NOTFOUND when it is not there (any more); APR_EINVAL
+ * when object is none or the member was edited: nothing is changed then.
  */
 apr_status_t ai_splice_remove(ai_splice_t *splice, ai_slice_t object, const char *name);
 

@@ -54,6 +54,33 @@ void ai_talk_option(ai_talk_t *talk, ai_option_e option, const char *name, ai_sl
     }
 }
 
+/* Two tokens for seven bytes: prose has three and a half to four and a half bytes a token, code and
+ * other scripts rather less, and escapes count as they are written. */
+#define TOKENS_OF(bytes) ((apr_int64_t)((bytes) * 2 / 7 + 1))
+#define TOKENS_A_MESSAGE 4
+#define TOKENS_A_PICTURE 1600 /* what providers bill for a large one */
+
+apr_int64_t ai_talk_tokens(const ai_talk_t *talk)
+{
+    apr_int64_t tokens = 0;
+    int i;
+
+    for (i = 0; i < talk->parts->nelts; i++) {
+        const ai_part_t *part = &APR_ARRAY_IDX(talk->parts, i, ai_part_t);
+        int seen = part->kind == AI_PART_IMAGE || (part->kind == AI_PART_FILE && !part->text.p);
+
+        tokens += part->opens ? TOKENS_A_MESSAGE : 0;
+        tokens += seen ? TOKENS_A_PICTURE
+                       : TOKENS_OF(part->text.n + part->name.n + part->object.n);
+    }
+    for (i = 0; i < talk->tools->nelts; i++) {
+        const ai_tool_t *tool = &APR_ARRAY_IDX(talk->tools, i, ai_tool_t);
+
+        tokens += TOKENS_A_MESSAGE + TOKENS_OF(tool->name.n + tool->about.n + tool->schema.n);
+    }
+    return tokens;
+}
+
 /* -------------------------------------------------------------------- what was lost */
 
 apr_array_header_t *ai_lost_create(apr_pool_t *p)

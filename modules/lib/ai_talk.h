@@ -153,6 +153,8 @@ typedef struct ai_talk_t {
     const char *effort_name;   /* what the caller calls what it said of effort or thinking */
     int stream;
     int wants_usage;           /* in a stream */
+    int counts_only;           /* in: how long it is is asked, no answer: an answer's greatest
+                                  length need not be said */
     ai_option_t options[AI_OPTIONS_N];
     apr_array_header_t *lost;  /* of const char *: the caller's names of what no other dialect has,
                                   each once, in the order found: "messages.name" */
@@ -160,6 +162,10 @@ typedef struct ai_talk_t {
 
 /* An empty talk: nothing said. */
 ai_talk_t *ai_talk_create(apr_pool_t *p);
+
+/* About how many tokens its prompt has, for where nobody counts: by the length of its text, with a
+ * flat charge for pictures and documents. Errs rather upwards; for prose within a third. */
+apr_int64_t ai_talk_tokens(const ai_talk_t *talk);
 
 /* Adds a zeroed part, tool; valid until the next is added. */
 ai_part_t *ai_talk_part(ai_talk_t *talk, ai_part_e kind, ai_role_e role);

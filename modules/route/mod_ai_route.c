@@ -123,6 +123,9 @@ static int on_plan(ai_request_t *air)
     }
     ai->note_set(air, AI_NOTE_ROUTE, rule->pattern);
     targets = who_understands(air, rule);
+    if (!targets->nelts && air->endpoint == AI_ENDPOINT_COUNT && air->dialect->translator) {
+        return ai->estimate(air);
+    }
     if (!targets->nelts) {
         return refuse(air, HTTP_BAD_REQUEST, "dialect_mismatch", "model",
                       apr_pstrcat(air->r->pool, "The model '", air->ask.model,

@@ -132,6 +132,56 @@ static void test_rows(void)
     }
 }
 
+/* Of four members each choice is removed, in both directions, and one is added before or after. */
+static void test_many(void)
+{
+    static const char text[] = "{ \"a\": 0, \"b\": 1, \"c\": 2, \"d\": 3 }";
+    unsigned gone, way;
+
+    for (gone = 0; gone < 16; gone++) {
+        for (way = 0; way < 4; way++) {
+            const char *script = way & 1 ? "+e=4" : "", *want = "", *got;
+            ai_splice_t splice;
+            int i, left = 0;
+
+            for (i = 0; i < 4; i++) {
+                int k = way & 2 ? 3 - i : i;
+
+                if (gone & (1u << k)) {
+                    script = apr_psprintf(pool, "%s -%c", script, 'a' + k);
+                }
+                if (!(gone & (1u << i))) {
+                    want = apr_psprintf(pool, "%s%s\"%c\": %d", want, left++ ? ", " : "", 'a' + i, i);
+                }
+            }
+            if (!(way & 1)) {
+                script = apr_pstrcat(pool, script, " +e=4", NULL);
+            }
+            want = left ? apr_pstrcat(pool, "{ ", want, ",\"e\":4 }", NULL) : "{\"e\":4}";
+            ai_splice_begin(pool, &splice, AI_SLICE(text));
+            ok(play(&splice, splice.text, script) == APR_SUCCESS, "%s: taken", script);
+            got = result(&splice);
+            is_bytes(got, strlen(got), want, strlen(want), script);
+        }
+    }
+}
+
+/* A removal that is refused leaves what was there before, also other removals. */
+static void test_refused_removal(void)
+{
+    ai_splice_t splice;
+    const char *got;
+
+    ai_splice_begin(pool, &splice, AI_SLICE("{\"a\":1,\"b\":2,\"c\":3}"));
+    ok(play(&splice, splice.text, "-a +b=9") == APR_SUCCESS, "one removed, one set");
+    ok(ai_splice_remove(&splice, splice.text, "b") == APR_EINVAL, "what was set stays");
+    got = result(&splice);
+    is_bytes(got, strlen(got), "{\"b\":9,\"c\":3}", 13, "and so does the other removal");
+    ok(ai_splice_remove(&splice, splice.text, "c") == APR_SUCCESS, "another one can go");
+    got = result(&splice);
+    is_bytes(got, strlen(got), "{\"b\":9}", 7, "both are gone");
+}
+
 static void test_refusals(void)
 {
     static const struct {
@@ -142,7 +192,7 @@ static void test_refusals(void)
     } bad[] = {
         { "{\"a\":1}", "-b", APR_NOTFOUND, "remove what is not there" },
         { "{}", "-a", APR_NOTFOUND, "remove from an empty object" },
-        { "{\"a\":1,\"b\":2,\"c\":3}", "-a -b", APR_EINVAL, "remove two of one object" },
+        { "{\"a\":1,\"b\":2,\"c\":3}", "-a -b -a", APR_NOTFOUND, "remove one twice" },
         { "{\"a\":1}", "+a=2 +a=3", APR_EINVAL, "set one value twice" },
         { "{\"a\":1,\"b\":2}", "+a=2 -a", APR_EINVAL, "remove what was set" },
         { "{\"a\":1,\"b\":2}", "-a +a=2", APR_EINVAL, "set what was removed" },
@@ -229,6 +279,8 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_rows();
+    test_many();
+    test_refused_removal();
     test_refusals();
     test_replace();
     test_no_copies();
