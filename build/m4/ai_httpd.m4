@@ -50,7 +50,7 @@ AS_VERSION_COMPARE([`$ai_apr_config --version`], [1.7],
 dnl As system headers: what compilers say of the macros in there is not ours to mend.
 ai_as_system='s,-I *\(/[[^ ]]*\),-isystem \1,g;s,-isystem /usr/include\( \|$\),\1,g'
 AI_APR_CPPFLAGS=`{ $ai_apr_config --cppflags --includes; $ai_apu_config --includes; } | tr '\n' ' ' | $SED "$ai_as_system"`
-AI_APR_LIBS="`$ai_apr_config --link-ld --libs`"
+AI_APR_LIBS="`$ai_apu_config --link-ld` `$ai_apr_config --link-ld --libs`"
 AI_HTTPD_CPPFLAGS="-isystem $ai_includedir `"$APXS" -q EXTRA_CPPFLAGS`"
 AC_SUBST([AI_APR_CPPFLAGS])
 AC_SUBST([AI_APR_LIBS])

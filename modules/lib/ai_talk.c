@@ -8,7 +8,8 @@
 
 #include "ai_talk.h"
 
-#define LOST_MAX 128 /* the longest name that is shown of a lost field */
+#define LOST_MAX 128  /* the longest name that is shown of a lost field */
+#define LOST_MANY 32  /* how many are named; the list is looked through for each */
 #define ID_MAX 64
 
 /* ------------------------------------------------------------------------- the talk */
@@ -104,6 +105,9 @@ void ai_lost_add(apr_array_header_t *lost, const char *what)
 {
     int i;
 
+    if (lost->nelts > LOST_MANY) {
+        return;
+    }
     if (!is_plain(what)) {
         const char *dot = strrchr(what, '.');
 
@@ -115,13 +119,37 @@ void ai_lost_add(apr_array_header_t *lost, const char *what)
             return;
         }
     }
+    if (lost->nelts == LOST_MANY) {
+        what = "...";
+    }
     APR_ARRAY_PUSH(lost, const char *) = apr_pstrdup(lost->pool, what);
+}
+
+void ai_lost_member(apr_array_header_t *lost, const char *place, ai_slice_t key)
+{
+    char what[2 * LOST_MAX + 2];
+    apr_size_t n = strlen(place);
+    int fits_in = n < LOST_MAX && key.n <= LOST_MAX && key.n;
+
+    if (n && n < LOST_MAX) {
+        memcpy(what, place, n);
+        what[n++] = '.';
+    }
+    if (fits_in && !memchr(key.p, '.', key.n)) {
+        memcpy(what + n, key.p, key.n);
+        what[n + key.n] = '\0';
+    }
+    else { /* what cannot be shown is named by its place */
+        memcpy(what + n, "?", sizeof("?"));
+    }
+    ai_lost_add(lost, what);
 }
 
 void ai_sent_begin(apr_pool_t *p, const ai_talk_t *talk, ai_sent_t *sent)
 {
     sent->lost = apr_array_copy(p, talk->lost);
     sent->names = apr_array_make(p, 1, sizeof(ai_renamed_t));
+    sent->by_asked = sent->by_sent = NULL;
 }
 
 void ai_sent_lose_options(const ai_talk_t *talk, unsigned carried, ai_sent_t *sent)
@@ -194,44 +222,56 @@ ai_slice_t ai_call_id(apr_pool_t *p, ai_slice_t value)
     return fits(value, ID_MAX) ? value : narrow(p, value, ID_MAX, 1);
 }
 
-static int same(ai_slice_t a, ai_slice_t b)
+/* The name without its escapes where it is narrow then: the same name, only written otherwise. */
+static ai_slice_t unescaped(apr_pool_t *p, ai_slice_t name, apr_size_t max)
 {
-    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+    const char *text;
+    ai_slice_t plain;
+    apr_size_t n;
+
+    if (name.n > 2 + 6 * max || !memchr(name.p, '\\', name.n)
+        || ai_json_string(p, name, &text, &n) != APR_SUCCESS) {
+        return name;
+    }
+    plain = ai_json_quote(p, (ai_slice_t){ text, n });
+    return fits(plain, max) ? plain : name;
 }
 
 ai_slice_t ai_sent_name(apr_pool_t *p, ai_sent_t *sent, ai_slice_t name, apr_size_t max)
 {
+    const ai_slice_t *known;
     ai_renamed_t *renamed;
-    int i;
 
+    name = unescaped(p, name, max);
     if (fits(name, max)) {
         return name;
     }
-    for (i = 0; i < sent->names->nelts; i++) {
-        renamed = &APR_ARRAY_IDX(sent->names, i, ai_renamed_t);
-        if (same(renamed->asked, name)) {
-            return renamed->sent;
-        }
+    if (!sent->by_asked) {
+        sent->by_asked = apr_hash_make(p);
+        sent->by_sent = apr_hash_make(p);
     }
-    renamed = apr_array_push(sent->names);
+    known = apr_hash_get(sent->by_asked, name.p, (apr_ssize_t)name.n);
+    if (known) {
+        return *known;
+    }
+    renamed = apr_palloc(p, sizeof(*renamed));
     renamed->asked.p = apr_pmemdup(p, name.p, name.n); /* needed when the body is gone */
     renamed->asked.n = name.n;
     renamed->sent = narrow(p, name, max, 0);
+    APR_ARRAY_PUSH(sent->names, ai_renamed_t) = *renamed;
+    apr_hash_set(sent->by_asked, renamed->asked.p, (apr_ssize_t)name.n, &renamed->sent);
+    apr_hash_set(sent->by_sent, renamed->sent.p, (apr_ssize_t)renamed->sent.n, &renamed->asked);
     return renamed->sent;
 }
 
 ai_slice_t ai_sent_asked(const ai_sent_t *sent, ai_slice_t name)
 {
-    int i;
+    const ai_slice_t *asked = NULL;
 
-    for (i = 0; i < sent->names->nelts; i++) {
-        const ai_renamed_t *renamed = &APR_ARRAY_IDX(sent->names, i, ai_renamed_t);
-
-        if (same(renamed->sent, name)) {
-            return renamed->asked;
-        }
+    if (sent->by_sent) {
+        asked = apr_hash_get(sent->by_sent, name.p, (apr_ssize_t)name.n);
     }
-    return name;
+    return asked ? *asked : name;
 }
 
 /* ------------------------------------------------------------------------ data URLs */

@@ -16,6 +16,7 @@
 #ifndef AI_TALK_H
 #define AI_TALK_H
 
+#include <apr_hash.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 
@@ -160,6 +161,10 @@ typedef struct ai_talk_t {
                                   each once, in the order found: "messages.name" */
 } ai_talk_t;
 
+/* How many parts and tools a talk may have; more is the reader's fault to find (400). */
+#define AI_TALK_PARTS 100000
+#define AI_TALK_TOOLS 10000
+
 /* An empty talk: nothing said. */
 ai_talk_t *ai_talk_create(apr_pool_t *p);
 
@@ -178,9 +183,12 @@ void ai_talk_option(ai_talk_t *talk, ai_option_e option, const char *name, ai_sl
  * Names one thing as lost, once: what is the path of the caller's field without indexes, without
  * its value ("tools.function.strict"). It is copied; a name that could break a header (longer than
  * 128 bytes, or other bytes than letters, digits and _ - . [ ]) becomes its place's name: the part
- * before the last dot, or "?" where there is none.
+ * before the last dot, or "?" where there is none. Behind the 32nd name there is only "...".
  */
 void ai_lost_add(apr_array_header_t *lost, const char *what);
+/* The same of a member that nobody knows. place: the path of its object, "" for the root; key: as
+ * a walk hands it out. */
+void ai_lost_member(apr_array_header_t *lost, const char *place, ai_slice_t key);
 apr_array_header_t *ai_lost_create(apr_pool_t *p);
 
 /*
@@ -190,6 +198,8 @@ typedef struct ai_sent_t {
     apr_array_header_t *lost;  /* of const char *: what this writer did not carry; begins as a
                                   copy of talk->lost */
     apr_array_header_t *names; /* of ai_renamed_t: tools that the provider knows by another name */
+    apr_hash_t *by_asked;      /* private, NULL where there are none: names by either end */
+    apr_hash_t *by_sent;
 } ai_sent_t;
 
 typedef struct ai_renamed_t {
