@@ -121,9 +121,9 @@ static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
 
 static void on_insert_error_filter(request_rec *r)
 {
-    ai_request_t *air = ai_request_of(r);
+    ai_request_t *air = ai_request_of_error(r);
 
-    if (air && !air->answered) {
+    if (air) { /* also when a filter that looks at answers refuses one */
         ap_add_output_filter_handle(error_filter, air, r, r->connection);
     }
 }
@@ -131,9 +131,9 @@ static void on_insert_error_filter(request_rec *r)
 /* The page of an ErrorDocument: its text goes the same way as httpd's own. */
 static void on_insert_filter(request_rec *r)
 {
-    ai_request_t *air = r->prev ? ai_request_of(r) : NULL;
+    ai_request_t *air = r->prev ? ai_request_of_error(r->prev) : NULL;
 
-    if (air && air->r != r && !air->answered && ap_is_HTTP_ERROR(air->r->status)) {
+    if (air && air->r != r && ap_is_HTTP_ERROR(air->r->status)) {
         ap_add_output_filter_handle(error_filter, air, r, r->connection);
     }
 }

@@ -57,20 +57,6 @@ apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field)
     return ai_conf_number(ai_core_conf(r), &fields[field]);
 }
 
-/* Until a table of models is read nothing is known of any. */
-const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
-                                    const char *model)
-{
-    static const ai_ability_t unknown = { .match = "", .context = -1, .output = -1,
-                                          .default_effort = AI_EFFORTS_N, .forced_tool = -1,
-                                          .prefill = -1 };
-
-    (void)r;
-    (void)target;
-    (void)model;
-    return &unknown;
-}
-
 static const char *set_engine(cmd_parms *cmd, void *conf_in, const char *arg)
 {
     ai_core_conf_t *conf = conf_in;
@@ -119,6 +105,8 @@ const command_rec ai_core_cmds[] = {
                   "abort or serve: what to do for a client that closed its sending side"),
     AP_INIT_TAKE1("AILossy", ai_conf_set, &fields[AI_LOSSY], RSRC_CONF | ACCESS_CONF,
                   "allow, warn or refuse: what to do with what another dialect cannot carry"),
+    AP_INIT_TAKE1("AIModelFile", ai_models_conf_set, NULL, RSRC_CONF,
+                  "a file of records that say what models can do, in JSON"),
     AP_INIT_TAKE2("AINote", set_note, NULL, RSRC_CONF | ACCESS_CONF,
                   "name of a note, and the expression that gives its value"),
     { 0 }

@@ -275,7 +275,9 @@ static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
 void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
 {
     ai_exchange_t *x = exchange_for(air);
+    apr_time_t before = air->priv->upstream_time;
 
+    ai_run_ai_attempt(air, attempt, 0);
     attempt_once(x, attempt);
     /* The target closed a pooled connection just when we took it: it never saw the request. */
     if (attempt->outcome == AI_OUTCOME_FAILED && attempt->reused && !x->judged
@@ -285,6 +287,8 @@ void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
                       attempt->target->name);
         attempt_once(x, attempt);
     }
+    attempt->took_us = air->priv->upstream_time - before;
+    ai_run_ai_attempt(air, attempt, 1);
 }
 
 int ai_exchange_wait(ai_request_t *air, apr_interval_time_t microseconds)

@@ -67,6 +67,14 @@ void *ai_core_conf_create(apr_pool_t *p, char *dir);
 void *ai_core_conf_merge(apr_pool_t *p, void *base, void *add);
 const ai_core_conf_t *ai_core_conf(const request_rec *r);
 apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
+
+/* ------------------------------------------------------------------ ai_models_conf.c */
+
+void *ai_models_conf_create(apr_pool_t *p, server_rec *s);
+void *ai_models_conf_merge(apr_pool_t *p, void *base, void *add);
+/* The setter of AIModelFile. */
+const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg);
+void ai_models_conf_register(apr_pool_t *p);
 /* What is known of a model that a target serves; never NULL. */
 const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
                                     const char *model);
@@ -106,9 +114,14 @@ typedef struct ai_private_t {
 
 /* The request of ours that r belongs to (also after an internal redirect), or NULL. */
 ai_request_t *ai_request_of(const request_rec *r);
+/* The same, also where r is only on the way to it: what httpd logs is the first of a chain. */
+ai_request_t *ai_request_behind(const request_rec *r);
 /* Stage claim: makes the request ours when its location says AIEngine On. OK or DECLINED, or the
  * status of a path that may not be passed on. */
 int ai_request_claim(request_rec *r);
+/* As ai_request_of(), for an error: claims r now when it failed before anybody mapped its path, as
+ * one with %2F or of a RewriteRule with [F]. NULL when it is not ours. */
+ai_request_t *ai_request_of_error(request_rec *r);
 /* Sets the header with the request's id, under the names that callers look for. */
 void ai_request_show_id(const ai_request_t *air, apr_table_t *headers);
 /* Stage identify: 401 unless somebody is known or the location is open to all. */

@@ -24,6 +24,16 @@ ai_request_t *ai_request_of(const request_rec *r)
     return NULL;
 }
 
+ai_request_t *ai_request_behind(const request_rec *r)
+{
+    ai_request_t *air = ai_request_of(r);
+
+    for (; !air && r->next; r = r->next) { /* a redirect may have led to us */
+        air = ai_request_of(r->next);
+    }
+    return air;
+}
+
 /* A UUID of version 7 (RFC 9562): sorts by time, and the rest cannot be guessed from it. */
 static const char *make_id(apr_pool_t *p, apr_time_t now)
 {
@@ -71,6 +81,28 @@ static const char *path_below(const char *uri, const char *root)
         uri += 3;
     }
     return *uri == '/' ? uri : "/";
+}
+
+/* The path with the slashes that "AllowEncodedSlashes NoDecode" has left as %2F: a model's name has
+ * them, and mod_proxy would encode them once more. */
+static const char *with_slashes(request_rec *r, const char *path)
+{
+    /* The host's own: a <Location> does not inherit this setting. */
+    const core_dir_config *core = ap_get_core_module_config(r->server->lookup_defaults);
+    char *from, *copy, *to;
+
+    if (!core->allow_encoded_slashes || core->decode_encoded_slashes || !strchr(path, '%')) {
+        return path;
+    }
+    copy = from = to = apr_pstrdup(r->pool, path);
+    while (*from) {
+        int slash = strncmp(from, "%2F", 3) == 0 || strncmp(from, "%2f", 3) == 0;
+
+        *to++ = slash ? '/' : *from;
+        from += slash ? 3 : 1;
+    }
+    *to = '\0';
+    return copy;
 }
 
 /* A path that would climb out of a target's prefix. httpd has resolved dot segments, but not
@@ -128,7 +160,7 @@ static ai_request_t *make_request(request_rec *r)
     air->r = r;
     air->priv = apr_pcalloc(r->pool, sizeof(*air->priv));
     air->usage = AI_USAGE_UNKNOWN;
-    air->path = path_below(r->uri, ai_core_conf(r)->root);
+    air->path = with_slashes(r, path_below(r->uri, ai_core_conf(r)->root));
     choose_dialect(air);
     if (!r->log_id) {
         r->log_id = make_id(r->pool, r->request_time);
@@ -163,6 +195,15 @@ int ai_request_claim(request_rec *r)
                               "The path holds dot segments or backslashes.");
     }
     return OK;
+}
+
+ai_request_t *ai_request_of_error(request_rec *r)
+{
+    /* mod_rewrite begins with a name like the path; whoever mapped it made another of it. */
+    if (!ai_request_of(r) && (!r->filename || (r->uri && strcmp(r->filename, r->uri) == 0))) {
+        ai_request_claim(r);
+    }
+    return ai_request_of(r);
 }
 
 int ai_request_identify(ai_request_t *air)

@@ -16,6 +16,7 @@
 #include "dialects.h"
 
 #include <ap_provider.h>
+#include <apr_strings.h>
 
 /* clang-format off */
 /* The road. OK or DECLINED: go on. DONE: answered. Anything else is the answer's status. */
@@ -33,6 +34,9 @@ static const struct {
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_plan, (ai_request_t * air), (air), OK, DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_forward, (ai_request_t * air), (air), OK,
                                     DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_attempt,
+                                    (ai_request_t * air, const ai_attempt_t *attempt, int over),
+                                    (air, attempt, over), OK, DECLINED)
 
 static int run_road(ai_request_t *air)
 {
@@ -52,6 +56,13 @@ static int run_road(ai_request_t *air)
 
 /* ---------------------------------------------------------------- httpd's own phases */
 
+/* While the path is still encoded. OK only keeps others from mapping it now, as a ProxyPass with
+ * mapping=encoded would; httpd goes on and decodes it. */
+static int on_pre_translate_name(request_rec *r)
+{
+    return !r->main && ai_core_number(r, AI_ENGINE) ? OK : DECLINED;
+}
+
 static int on_translate_name(request_rec *r)
 {
     return ai_request_claim(r);
@@ -68,15 +79,21 @@ static int on_type_checker(request_rec *r)
 {
     ai_request_t *air = ai_request_of(r);
 
-    return air && air->r == r ? OK : DECLINED; /* "/v1/models/x.html" is no page */
+    if (!air || air->r != r) {
+        return DECLINED;
+    }
+    r->handler = AI_HANDLER; /* a path without one would go to a FallbackResource */
+    return OK;               /* "/v1/models/x.html" is no page */
 }
 
 static int on_fixups(request_rec *r)
 {
     ai_request_t *air = ai_request_of(r);
 
-    if (air && air->r == r) {
+    if (air && air->r == r) { /* a RewriteRule inside our location does not lead away either */
         r->handler = AI_HANDLER;
+        r->filename = apr_pstrdup(r->pool, r->uri);
+        r->proxyreq = PROXYREQ_NONE;
     }
     return DECLINED;
 }
@@ -100,11 +117,8 @@ static int on_handler(request_rec *r)
 
 static int on_log_transaction(request_rec *r)
 {
-    ai_request_t *air = ai_request_of(r);
+    ai_request_t *air = ai_request_behind(r);
 
-    for (; !air && r->next; r = r->next) { /* a redirect may have led to us */
-        air = ai_request_of(r->next);
-    }
     if (air) {
         ai_request_settle(air); /* the net, for every road that did not end in an answer */
         ai_notes_carry(air);
@@ -117,6 +131,7 @@ static int on_log_transaction(request_rec *r)
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
+    ai_request_behind, ai_core_ability,
 };
 
 static const ai_api_t *ai_api(void)
@@ -138,6 +153,7 @@ static void register_hooks(apr_pool_t *p)
     APR_REGISTER_OPTIONAL_FN(ai_api);
 
     /* mod_rewrite may still lead to us; an Alias or ProxyPass of the site must not lead away. */
+    ap_hook_pre_translate_name(on_pre_translate_name, NULL, before_mapping, APR_HOOK_FIRST);
     ap_hook_translate_name(on_translate_name, after_rewrite, before_mapping, APR_HOOK_FIRST);
     ap_hook_map_to_storage(on_map_to_storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(on_type_checker, NULL, NULL, APR_HOOK_FIRST);
@@ -146,6 +162,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(on_handler, NULL, NULL, APR_HOOK_FIRST);
     /* Before mod_log_config, which prints the notes. */
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ai_models_conf_register(p);
     ai_answer_register(p);
     ai_exchange_register(p);
 }
@@ -155,8 +172,8 @@ AP_DECLARE_MODULE(ai) = {
     STANDARD20_MODULE_STUFF,
     ai_core_conf_create,
     ai_core_conf_merge,
-    NULL,
-    NULL,
+    ai_models_conf_create,
+    ai_models_conf_merge,
     ai_core_cmds,
     register_hooks,
     AP_MODULE_FLAG_NONE

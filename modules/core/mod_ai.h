@@ -9,6 +9,7 @@
  * AI_API_VERSION moves when this file does.
  *   1  the spine: stages plan and forward, notes, refusals, exchange
  *   2  estimate; what the provider said of a failure
+ *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -24,13 +25,13 @@
 #include "ai_json.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 2
+#define AI_API_VERSION 3
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
 
 /* Log numbers of our own: AI_LOGNO(0501) "text" prints "AI0501: text". Ranges: 01xx core,
- * 02xx auth, 03xx ratelimit, 04xx cache, 05xx route. */
+ * 02xx auth, 03xx ratelimit, 04xx cache, 05xx route, 10xx status. */
 #define AI_LOGNO(n) "AI" #n ": "
 
 /* Dialects are httpd providers of this group, so that any module may bring one. */
@@ -130,6 +131,7 @@ typedef struct ai_attempt_t {
     int retryable;       /* 0 when the provider asked not to try again */
     int reused;          /* 1 when it went over a pooled connection and nothing came back */
     apr_int64_t retry_after_ms; /* what the provider asked for, or -1 */
+    apr_int64_t took_us; /* time spent at the target, in microseconds */
 } ai_attempt_t;
 
 /* ---------------------------------------------------------------------------- request */
@@ -193,6 +195,15 @@ typedef struct ai_api_t {
     /* After the last failed attempt: gives the caller the best that is known of why. Returns
      * what the stage returns. */
     int (*give_up)(ai_request_t *air, const ai_attempt_t *last);
+
+    /* The request of ours behind r, or NULL: r itself, the one that r was redirected from, or, for
+     * who hooks log_transaction, one that r was redirected to. Made in translate_name; settled, so
+     * that all notes are final, once log_transaction is past APR_HOOK_REALLY_FIRST. */
+    ai_request_t *(*request_of)(const request_rec *r);
+
+    /* What is known of a model, by the name that the target has for it. Never NULL. */
+    const ai_ability_t *(*ability)(const request_rec *r, const ai_target_t *target,
+                                   const char *model);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));
@@ -221,5 +232,14 @@ static inline const ai_api_t *ai_api_find(void)
 
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_plan, (ai_request_t * air))    /* who could answer? */
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_forward, (ai_request_t * air)) /* who does answer?  */
+
+/*
+ * For who watches, not for who decides: every attempt of stage forward, right before it (over is
+ * 0: what is "out" means nothing yet) and right after it (over is 1). One that went over a stale
+ * connection and was made again counts once. Both calls come in the thread of the request, and
+ * never one without the other. What is returned means nothing, but must be OK or DECLINED.
+ */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_attempt,
+                          (ai_request_t * air, const ai_attempt_t *attempt, int over))
 
 #endif

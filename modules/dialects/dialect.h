@@ -58,6 +58,7 @@ typedef struct ai_model_t {
     const char *id;
     const char *owner;     /* the target's name */
     apr_int64_t created_s; /* seconds since 1970 */
+    const ai_ability_t *ability; /* what is known of it, or NULL */
 } ai_model_t;
 
 /*

@@ -16,7 +16,7 @@
 
 #include "ai_fault.h"
 #include "ai_field.h"
-#include "dialect.h"
+#include "anthropic_translator.h"
 
 /* --------------------------------------------------------------- the caller's side */
 
@@ -102,15 +102,26 @@ static ai_slice_t write_error_event(apr_pool_t *p, const ai_error_t *error)
         apr_pstrcat(p, "event: error\ndata: ", write_error(p, error).p, "\n\n", NULL));
 }
 
+static const char *number_or_null(apr_pool_t *p, apr_int64_t number)
+{
+    return number >= 0 ? apr_psprintf(p, "%" APR_INT64_T_FMT, number) : "null";
+}
+
+/* All members that a model has there are written: null is the API's word for "not known". */
 static const char *write_model(apr_pool_t *p, const ai_model_t *model)
 {
+    const ai_ability_t *ability = model->ability;
     apr_time_exp_t when;
 
     apr_time_exp_gmt(&when, apr_time_from_sec(model->created_s));
     return apr_psprintf(p, "{\"type\":\"model\",\"id\":%s,\"display_name\":%s,\"created_at\":"
-                        "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"}", quote(p, model->id),
-                        quote(p, model->id), when.tm_year + 1900, when.tm_mon + 1, when.tm_mday,
-                        when.tm_hour, when.tm_min, when.tm_sec);
+                        "\"%04d-%02d-%02dT%02d:%02d:%02dZ\",\"max_input_tokens\":%s,"
+                        "\"max_tokens\":%s,\"capabilities\":null,\"lifecycle\":\"active\","
+                        "\"deprecated_at\":null,\"retires_at\":null,\"line\":null}",
+                        quote(p, model->id), quote(p, model->id), when.tm_year + 1900,
+                        when.tm_mon + 1, when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec,
+                        number_or_null(p, ability ? ability->context : -1),
+                        number_or_null(p, ability ? ability->output : -1));
 }
 
 static ai_slice_t write_models(apr_pool_t *p, const ai_model_t *models, int n, int single)
@@ -157,7 +168,7 @@ static apr_int64_t known(apr_int64_t count)
 
 /* input_tokens is what came neither from the cache nor went into it. An event that omits a part
  * leaves it as an earlier one had it; newer versions repeat them all in message_delta. */
-static void read_usage(ai_slice_t object, ai_usage_t *usage)
+void ai_anthropic_usage(ai_slice_t object, ai_usage_t *usage)
 {
     apr_int64_t input =
         usage->prompt < 0 ? -1 : usage->prompt - known(usage->cached) - known(usage->written);
@@ -176,7 +187,7 @@ static void read_usage(ai_slice_t object, ai_usage_t *usage)
                   ai_field_count(ai_json_get(object, "output_tokens_details"), "thinking_tokens"));
 }
 
-static ai_finish_e finish_of(ai_slice_t reason)
+ai_finish_e ai_anthropic_finish(ai_slice_t reason)
 {
     if (ai_json_type(reason) != AI_JSON_STRING) {
         return AI_FINISH_NONE;
@@ -227,10 +238,10 @@ static ai_event_e read_failure(apr_pool_t *event_pool, ai_stream_t *stream, ai_s
 
 static ai_event_e read_delta(ai_stream_t *stream, ai_slice_t data)
 {
-    ai_finish_e finish = finish_of(ai_json_get(ai_json_get(data, "delta"), "stop_reason"));
+    ai_finish_e finish = ai_anthropic_finish(ai_json_get(ai_json_get(data, "delta"), "stop_reason"));
 
     stream->finish = finish != AI_FINISH_NONE ? finish : stream->finish;
-    read_usage(ai_json_get(data, "usage"), &stream->usage);
+    ai_anthropic_usage(ai_json_get(data, "usage"), &stream->usage);
     return AI_EVENT_CONTENT;
 }
 
@@ -271,7 +282,7 @@ static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
         return stream->endpoint == AI_ENDPOINT_OTHER ? AI_EVENT_CONTENT : AI_EVENT_GARBAGE;
     }
     if (ai_json_string_is(type, "message_start")) {
-        read_usage(ai_json_get(ai_json_get(data, "message"), "usage"), &stream->usage);
+        ai_anthropic_usage(ai_json_get(ai_json_get(data, "message"), "usage"), &stream->usage);
         return AI_EVENT_LIFECYCLE;
     }
     if (ai_json_string_is(type, "content_block_start")) {
@@ -292,10 +303,10 @@ static const char *const answer_members[] = { "usage", "stop_reason", NULL };
 static void read_answer(ai_endpoint_e ep, const ai_pick_t *pick, ai_usage_t *usage,
                         ai_finish_e *finish)
 {
-    ai_finish_e found = finish_of(ai_pick_get(pick, 1));
+    ai_finish_e found = ai_anthropic_finish(ai_pick_get(pick, 1));
 
     (void)ep;
-    read_usage(ai_pick_get(pick, 0), usage);
+    ai_anthropic_usage(ai_pick_get(pick, 0), usage);
     *finish = found != AI_FINISH_NONE ? found : AI_FINISH_STOP;
 }
 
@@ -314,5 +325,5 @@ const ai_dialect_t ai_dialect_anthropic = {
     answer_members,
     read_answer,
     read_error,
-    NULL,
+    &ai_anthropic_translator,
 };

@@ -18,6 +18,7 @@
 #include "route_private.h"
 #include "route_retry.h"
 #include "route_rule.h"
+#include "route_target.h"
 
 /* Found in post_config. */
 static const ai_api_t *ai;
@@ -60,16 +61,28 @@ static int refuse_model(ai_request_t *air, const char *model)
                               "' does not exist or is not served here.", NULL));
 }
 
+/* What a model of the list can do: as the first target of its rule has it. */
+static void add_ability(const ai_request_t *air, const route_rule_t *rule, ai_model_t *model)
+{
+    const ai_target_t *target = APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *);
+    const char *served = route_target_model(target, model->id);
+
+    model->ability = ai->ability(air->r, target, served ? served : model->id);
+}
+
 static int answer_models(ai_request_t *air, const route_conf_t *conf)
 {
     apr_pool_t *p = air->r->pool;
     const route_rule_t *rule;
     ai_model_t one;
-    int n;
+    int i, n;
 
     if (air->endpoint == AI_ENDPOINT_MODELS) {
-        const ai_model_t *models = route_rule_models(p, conf->rules, created_s, &n);
+        ai_model_t *models = route_rule_models(p, conf->rules, created_s, &n);
 
+        for (i = 0; i < n; i++) {
+            add_ability(air, route_rule_find(conf->rules, models[i].id), &models[i]);
+        }
         return ai->answer(air, HTTP_OK, "application/json",
                           air->dialect->write_models(p, models, n, 0));
     }
@@ -78,7 +91,8 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
         return refuse_model(air, air->path_model);
     }
     one = (ai_model_t){ air->path_model,
-                        APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *)->name, created_s };
+                        APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *)->name, created_s, NULL };
+    add_ability(air, rule, &one);
     return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
 }
 

@@ -62,8 +62,8 @@ const route_rule_t *route_rule_find(const apr_array_header_t *rules, const char 
     return NULL;
 }
 
-const ai_model_t *route_rule_models(apr_pool_t *p, const apr_array_header_t *rules,
-                                    apr_int64_t created_s, int *n)
+ai_model_t *route_rule_models(apr_pool_t *p, const apr_array_header_t *rules,
+                              apr_int64_t created_s, int *n)
 {
     ai_model_t *models = apr_palloc(p, (apr_size_t)(rules ? rules->nelts + 1 : 1)
                                            * sizeof(*models));
@@ -80,6 +80,7 @@ const ai_model_t *route_rule_models(apr_pool_t *p, const apr_array_header_t *rul
         models[*n].id = rule->pattern;
         models[*n].owner = APR_ARRAY_IDX(rule->targets, 0, const ai_target_t *)->name;
         models[*n].created_s = created_s;
+        models[*n].ability = NULL;
         ++*n;
     }
     return models;

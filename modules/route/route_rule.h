@@ -22,7 +22,7 @@ const char *route_rule_add(cmd_parms *cmd, apr_array_header_t *rules, int argc,
 const route_rule_t *route_rule_find(const apr_array_header_t *rules, const char *model);
 
 /* The models that the rules name in full, each once, in their order. Out: *n. In p. */
-const ai_model_t *route_rule_models(apr_pool_t *p, const apr_array_header_t *rules,
-                                    apr_int64_t created_s, int *n);
+ai_model_t *route_rule_models(apr_pool_t *p, const apr_array_header_t *rules,
+                              apr_int64_t created_s, int *n);
 
 #endif

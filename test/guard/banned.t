@@ -37,6 +37,9 @@ rule('no banned function in modules', calls($guesses, @modules));
 rule('no banned function in the simulator and the load generator', calls($guesses, @tools));
 rule('raw memory only in modules/lib', calls($raw, grep { !m{^modules/lib/} } @modules));
 
+# Behind a trusted proxy that is the proxy's; the caller's is r->useragent_ip (docs/estate.md).
+rule('nobody asks for the connection\'s address', calls(qr/->(client_(?:ip|addr))\b/, @modules));
+
 my %seen;
 rule('no two sources share a name',
      map { $seen{basename($_)}++ ? $_ : () } grep { m{/[^/]+\.[ch]$} } @modules, @tools);

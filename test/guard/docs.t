@@ -21,13 +21,15 @@ my $dir    = tempdir(CLEANUP => 1);
 # ----------------------------------------------------------------- asking httpd
 
 my %static = map { /(\w+)\.c/ ? ($1 => 1) : () } `$httpd -l`;
-my %module = (ai => 'mod_ai.so', ai_route => 'mod_ai_route.so');
+my %module = (ai => 'mod_ai.so', ai_route => 'mod_ai_route.so',
+              ai_status => 'mod_ai_status.so');
 my @loads  = (
     (map { "LoadModule ${_}_module $theirs/mod_$_.so" }
      grep { !$static{"mod_$_"} && -f "$theirs/mod_$_.so" }
      qw(mpm_event unixd log_config authn_core authn_file authz_core authz_host authz_user auth_basic
-        alias rewrite env setenvif headers reqtimeout socache_shmcb slotmem_shm ssl http2 proxy
-        proxy_http proxy_balancer lbmethod_byrequests)),
+        alias dir rewrite env setenvif headers filter deflate brotli remoteip unique_id reqtimeout
+        socache_shmcb slotmem_shm ssl http2 proxy proxy_http proxy_balancer lbmethod_byrequests)),
+    ($ENV{AI_FIREWALL} ? "LoadModule security2_module $ENV{AI_FIREWALL}" : ()),
     map { "LoadModule ${_}_module $ours/$module{$_}" } sort keys %module,
 );
 
@@ -57,6 +59,7 @@ sub ask
 spew("$dir/conf/users",      "ann:x\n");
 spew("$dir/conf/openai.key", "sk-test\n");
 spew("$dir/conf/anthropic.key", "sk-test\n");
+spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
 spew("$dir/conf/own-ca.pem", "none is read by httpd -t\n");
 make_path("$dir/logs");
 
@@ -188,7 +191,7 @@ sub wrap
     my @before  = $defined{openai} ? () : @target;
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
-    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
+    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
     return (@before, $place{location}->(@lines));
 }
 

@@ -18,8 +18,9 @@ my $dir   = tempdir(CLEANUP => 1);
 my %line = (
     ai       => "LoadModule ai_module $ours/mod_ai.so",
     ai_route => "LoadModule ai_route_module $ours/mod_ai_route.so",
+    ai_status => "LoadModule ai_status_module $ours/mod_ai_status.so",
     map { $_ => $static{"mod_$_"} ? () : "LoadModule ${_}_module $theirs/mod_$_.so" }
-        qw(proxy proxy_http),
+        qw(proxy proxy_http status),
 );
 
 sub loads
@@ -40,5 +41,8 @@ loads('core first',                  qw(proxy proxy_http ai ai_route));
 loads('core last',                   qw(proxy proxy_http ai_route ai));
 loads('ours before mod_proxy',       qw(ai ai_route proxy proxy_http));
 loads('ours around mod_proxy',       qw(ai_route proxy proxy_http ai));
+loads('the status module first',     qw(ai_status ai ai_route proxy proxy_http status));
+loads('the status module last',      qw(status proxy proxy_http ai ai_route ai_status));
+loads('the status module and the core', qw(ai_status ai));
 loads('the core alone',              qw(ai));
 done_testing();

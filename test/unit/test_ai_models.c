@@ -188,84 +188,85 @@ static void test_dialects_and_base(void)
     is_number(ai_models_count(own), 2, "the base's are not counted");
 }
 
+#define ONE(members) "[{\"match\":\"m\"," FROM "," members "}]"
+static const struct {
+    const char *text;
+    const char *say[3];
+} wrong_rows[] = {
+    { "", { "line 1, byte 1" } },
+    { "[\n  {]", { "line 2, byte 4" } },
+    { "[{\"match\":\"a\",\"match\":\"b\"}]", { "line 1", "twice" } },
+    { "{}", { "must be a list" } },
+    { "[1]", { "record 1: must be an object" } },
+    { "[{}]", { "record 1: match: is required" } },
+    { "[{\"match\":\"m\",\"date\":\"2026-11-21\"}]", { "record 1 (\"m\"): source: is required" } },
+    { "[{\"match\":\"m\",\"source\":\"s\"}]", { "(\"m\"): date: is required" } },
+    { "[{\"match\":\"a\"," FROM "},{\"match\":\"b\"," FROM ",\"contxt\":1}]",
+      { "record 2 (\"b\")", "none of match, dialect, context" } },
+    { "[{\"match\":\"a\"," FROM "},{\"match\":\"A\"," FROM "}]",
+      { "record 2 (\"a\"): match: record 1" } },
+    { "[{\"match\":\"\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"a b\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"\\u00e4\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"a[b\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"a]\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"a[]\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"a[[]\"," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"a[c-b]\"," FROM "}]", { "record 1: match: has a range" } },
+    { "[{\"match\":\"a[-b]\"," FROM "}]", { "record 1: match: has a range" } },
+    { "[{\"match\":\"a[b-]\"," FROM "}]", { "record 1: match: has a range" } },
+    { "[{\"match\":7," FROM "}]", { "record 1: match: must be a name" } },
+    { "[{\"match\":\"m\",\"source\":\"\",\"date\":\"2026-11-21\"}]", { "source: must be a string" } },
+    { "[{\"match\":\"m\",\"source\":\"a\\nb\",\"date\":\"2026-11-21\"}]", { "source: ", "control" } },
+    { "[{\"match\":\"m\",\"source\":\"s\",\"date\":\"2026-13-21\"}]", { "date: must be a day" } },
+    { "[{\"match\":\"m\",\"source\":\"s\",\"date\":\"2026-11-32\"}]", { "date: must be a day" } },
+    { "[{\"match\":\"m\",\"source\":\"s\",\"date\":\"2026-11-1\"}]", { "date: must be a day" } },
+    { "[{\"match\":\"m\",\"source\":\"s\",\"date\":20261121}]", { "date: must be a day" } },
+    { ONE("\"context\":0"), { "context: must be a whole number from 1 to 1000000000" } },
+    { ONE("\"context\":1.5"), { "context: must be a whole number" } },
+    { ONE("\"context\":\"1\""), { "context: must be a whole number" } },
+    { ONE("\"context\":null"), { "context: must be a whole number" } },
+    { ONE("\"output\":2000000000"), { "output: must be a whole number" } },
+    { ONE("\"dialect\":\"\""), { "dialect: must be a string" } },
+    { ONE("\"input\":\"text\""), { "input: must be a list", "text, image, pdf, audio, video" } },
+    { ONE("\"input\":[]"), { "input: must be a list" } },
+    { ONE("\"input\":[\"text\",\"text\"]"), { "input: ", "at most once" } },
+    { ONE("\"input\":[\"smell\"]"), { "input: must be a list" } },
+    { ONE("\"output_modalities\":[1]"), { "output_modalities: must be a list" } },
+    { ONE("\"sampling\":\"half\""), { "sampling: ", "full, one_of, no_thinking, default_only" } },
+    { ONE("\"thinking\":[\"none\",\"budget\"]"), { "thinking: ", "beside none" } },
+    { ONE("\"thinking\":true"), { "thinking: must be a list", "adaptive" } },
+    { ONE("\"efforts\":[\"huge\"]"), { "efforts: must be a list", "xhigh" } },
+    { ONE("\"efforts\":[\"low\"],\"default_effort\":\"high\""), { "default_effort: must be one" } },
+    { ONE("\"efforts\":[\"low\"],\"thinking\":[\"none\"]"), { "efforts: it does not think" } },
+    { ONE("\"default_effort\":\"\""), { "default_effort: must be one of none" } },
+    { ONE("\"forced_tool_with_thinking\":0"), { "with_thinking: must be true or false" } },
+    { ONE("\"prefill\":\"yes\""), { "prefill: must be true or false" } },
+    { ONE("\"json_schema\":\"\""), { "json_schema: must be one of native, tool" } },
+    { ONE("\"refuses\":{}"), { "refuses: must be a list of names" } },
+    { ONE("\"refuses\":[\"a b\"]"), { "refuses: must hold names" } },
+    { ONE("\"refuses\":[\"a.b.c\"]"), { "refuses: must hold names" } },
+    { ONE("\"refuses\":[\".a\"]"), { "refuses: must hold names" } },
+    { ONE("\"refuses\":[\"a.\"]"), { "refuses: must hold names" } },
+    { ONE("\"refuses\":[\"top_p\"]"), { "refuses: must not hold top_p", "sampling" } },
+    { ONE("\"renames\":[]"), { "renames: must be an object" } },
+    { ONE("\"renames\":{\"a\":1}"), { "renames: must hold names" } },
+    { ONE("\"renames\":{\"a\":\"a\"}"), { "renames: must give" } },
+    { ONE("\"renames\":{\"a.b\":\"c\"}"), { "renames: must give" } },
+    { ONE("\"renames\":{\"a\":\"b\\\"\"}"), { "renames: must hold names" } },
+};
+
 static void test_wrong(void)
 {
-#define ONE(members) "[{\"match\":\"m\"," FROM "," members "}]"
-    static const struct {
-        const char *text;
-        const char *say[3];
-    } rows[] = {
-        { "", { "line 1, byte 1" } },
-        { "[\n  {]", { "line 2, byte 4" } },
-        { "[{\"match\":\"a\",\"match\":\"b\"}]", { "line 1", "twice" } },
-        { "{}", { "must be a list" } },
-        { "[1]", { "record 1: must be an object" } },
-        { "[{}]", { "record 1: match: is required" } },
-        { "[{\"match\":\"m\",\"date\":\"2026-11-21\"}]", { "record 1 (\"m\"): source: is required" } },
-        { "[{\"match\":\"m\",\"source\":\"s\"}]", { "(\"m\"): date: is required" } },
-        { "[{\"match\":\"a\"," FROM "},{\"match\":\"b\"," FROM ",\"contxt\":1}]",
-          { "record 2 (\"b\")", "none of match, dialect, context" } },
-        { "[{\"match\":\"a\"," FROM "},{\"match\":\"A\"," FROM "}]",
-          { "record 2 (\"a\"): match: record 1" } },
-        { "[{\"match\":\"\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"a b\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"\\u00e4\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"a[b\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"a]\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"a[]\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"a[[]\"," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"a[c-b]\"," FROM "}]", { "record 1: match: has a range" } },
-        { "[{\"match\":\"a[-b]\"," FROM "}]", { "record 1: match: has a range" } },
-        { "[{\"match\":\"a[b-]\"," FROM "}]", { "record 1: match: has a range" } },
-        { "[{\"match\":7," FROM "}]", { "record 1: match: must be a name" } },
-        { "[{\"match\":\"m\",\"source\":\"\",\"date\":\"2026-11-21\"}]", { "source: must be a string" } },
-        { "[{\"match\":\"m\",\"source\":\"a\\nb\",\"date\":\"2026-11-21\"}]", { "source: ", "control" } },
-        { "[{\"match\":\"m\",\"source\":\"s\",\"date\":\"2026-13-21\"}]", { "date: must be a day" } },
-        { "[{\"match\":\"m\",\"source\":\"s\",\"date\":\"2026-11-32\"}]", { "date: must be a day" } },
-        { "[{\"match\":\"m\",\"source\":\"s\",\"date\":\"2026-11-1\"}]", { "date: must be a day" } },
-        { "[{\"match\":\"m\",\"source\":\"s\",\"date\":20261121}]", { "date: must be a day" } },
-        { ONE("\"context\":0"), { "context: must be a whole number from 1 to 1000000000" } },
-        { ONE("\"context\":1.5"), { "context: must be a whole number" } },
-        { ONE("\"context\":\"1\""), { "context: must be a whole number" } },
-        { ONE("\"context\":null"), { "context: must be a whole number" } },
-        { ONE("\"output\":2000000000"), { "output: must be a whole number" } },
-        { ONE("\"dialect\":\"\""), { "dialect: must be a string" } },
-        { ONE("\"input\":\"text\""), { "input: must be a list", "text, image, pdf, audio, video" } },
-        { ONE("\"input\":[]"), { "input: must be a list" } },
-        { ONE("\"input\":[\"text\",\"text\"]"), { "input: ", "at most once" } },
-        { ONE("\"input\":[\"smell\"]"), { "input: must be a list" } },
-        { ONE("\"output_modalities\":[1]"), { "output_modalities: must be a list" } },
-        { ONE("\"sampling\":\"half\""), { "sampling: ", "full, one_of, no_thinking, default_only" } },
-        { ONE("\"thinking\":[\"none\",\"budget\"]"), { "thinking: ", "beside none" } },
-        { ONE("\"thinking\":true"), { "thinking: must be a list", "adaptive" } },
-        { ONE("\"efforts\":[\"huge\"]"), { "efforts: must be a list", "xhigh" } },
-        { ONE("\"efforts\":[\"low\"],\"default_effort\":\"high\""), { "default_effort: must be one" } },
-        { ONE("\"efforts\":[\"low\"],\"thinking\":[\"none\"]"), { "efforts: it does not think" } },
-        { ONE("\"default_effort\":\"\""), { "default_effort: must be one of none" } },
-        { ONE("\"forced_tool_with_thinking\":0"), { "with_thinking: must be true or false" } },
-        { ONE("\"prefill\":\"yes\""), { "prefill: must be true or false" } },
-        { ONE("\"json_schema\":\"\""), { "json_schema: must be one of native, tool" } },
-        { ONE("\"refuses\":{}"), { "refuses: must be a list of names" } },
-        { ONE("\"refuses\":[\"a b\"]"), { "refuses: must hold names" } },
-        { ONE("\"refuses\":[\"a.b.c\"]"), { "refuses: must hold names" } },
-        { ONE("\"refuses\":[\".a\"]"), { "refuses: must hold names" } },
-        { ONE("\"refuses\":[\"a.\"]"), { "refuses: must hold names" } },
-        { ONE("\"refuses\":[\"top_p\"]"), { "refuses: must not hold top_p", "sampling" } },
-        { ONE("\"renames\":[]"), { "renames: must be an object" } },
-        { ONE("\"renames\":{\"a\":1}"), { "renames: must hold names" } },
-        { ONE("\"renames\":{\"a\":\"a\"}"), { "renames: must give" } },
-        { ONE("\"renames\":{\"a.b\":\"c\"}"), { "renames: must give" } },
-        { ONE("\"renames\":{\"a\":\"b\\\"\"}"), { "renames: must hold names" } },
-    };
     const char *wrong;
     apr_size_t i, k;
 
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (i = 0; i < sizeof(wrong_rows) / sizeof(wrong_rows[0]); i++) {
         wrong = NULL;
-        ok(!ai_models_read(pool, ai_slice_of(rows[i].text), NULL, &wrong), "refused: %s",
-           *rows[i].text ? rows[i].text : "an empty file");
-        for (k = 0; k < 3 && rows[i].say[k]; k++) {
-            if (!ok(wrong && strstr(wrong, rows[i].say[k]) != NULL, "says %s", rows[i].say[k])) {
+        ok(!ai_models_read(pool, ai_slice_of(wrong_rows[i].text), NULL, &wrong), "refused: %s",
+           *wrong_rows[i].text ? wrong_rows[i].text : "an empty file");
+        for (k = 0; k < 3 && wrong_rows[i].say[k]; k++) {
+            if (!ok(wrong && strstr(wrong, wrong_rows[i].say[k]) != NULL, "says %s", wrong_rows[i].say[k])) {
                 printf("# got %s\n", wrong ? wrong : "nothing");
             }
         }

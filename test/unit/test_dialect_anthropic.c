@@ -462,14 +462,20 @@ static void test_asks(void)
 
 static void test_models_and_key(void)
 {
-    static const ai_model_t models[] = { { "a\"b", "x", 7 }, { "c", "y", 1767225599 } };
+    static const ai_ability_t known = { .match = "c", .context = 200000, .output = -1 };
+    static const ai_model_t models[] = { { "a\"b", "x", 7, NULL },
+                                         { "c", "y", 1767225599, &known } };
+#define UNTOLD "\"capabilities\":null,\"lifecycle\":\"active\",\"deprecated_at\":null," \
+               "\"retires_at\":null,\"line\":null}"
     static const char second[] = "{\"type\":\"model\",\"id\":\"c\",\"display_name\":\"c\","
-                                 "\"created_at\":\"2025-12-31T23:59:59Z\"}";
+                                 "\"created_at\":\"2025-12-31T23:59:59Z\","
+                                 "\"max_input_tokens\":200000,\"max_tokens\":null," UNTOLD;
     static const char empty[] =
         "{\"data\":[],\"has_more\":false,\"first_id\":null,\"last_id\":null}";
     const char *list = apr_pstrcat(
         pool, "{\"data\":[{\"type\":\"model\",\"id\":\"a\\\"b\",\"display_name\":\"a\\\"b\","
-        "\"created_at\":\"1970-01-01T00:00:07Z\"},", second,
+        "\"created_at\":\"1970-01-01T00:00:07Z\",\"max_input_tokens\":null,"
+        "\"max_tokens\":null," UNTOLD ",", second,
         "],\"has_more\":false,\"first_id\":\"a\\\"b\",\"last_id\":\"c\"}", NULL);
     apr_table_t *headers = apr_table_make(pool, 2);
     ai_slice_t got = dialect->write_models(pool, models, 2, 0);

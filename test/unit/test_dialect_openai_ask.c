@@ -236,7 +236,8 @@ static void test_asks(void)
 
 static void test_models_and_key(void)
 {
-    static const ai_model_t models[] = { { "a\"b", "x", 7 }, { "c", "y", 8 } };
+    static const ai_model_t models[] = { { "a\"b", "x", 7, NULL },
+                                         { "c", "y", 8, NULL } };
     static const char list[] =
         "{\"object\":\"list\",\"data\":[{\"id\":\"a\\\"b\",\"object\":\"model\",\"created\":7,"
         "\"owned_by\":\"x\"},"

@@ -45,6 +45,18 @@ write_file('keys/utf8',    "$secret\xc3\xa4");
 write_file('keys/nul',     "$secret\0behind");
 write_file('keys/long',    $secret . 'x' x 9000);
 mkdir("$dir/keys/folder");
+mkdir("$dir/models");
+mkdir("$dir/models/folder");
+write_file('models/good',   '[{"match":"m","context":1,"source":"s","date":"2026-11-21"}]');
+write_file('models/none',   '[]');
+write_file('models/empty',  '');
+write_file('models/cut',    "[\n  {\"match\":\n");
+write_file('models/object', '{"match":"m"}');
+write_file('models/member', '[{"match":"a","source":"s","date":"2026-11-21"},'
+                          . '{"match":"b","source":"s","date":"2026-11-21","context":"big"}]');
+write_file('models/twins',  '[{"match":"a","source":"s","date":"2026-11-21"},'
+                          . '{"match":"a","source":"s","date":"2026-11-21"}]');
+write_file('models/long',   '[' . ' ' x (4 * 1024 * 1024) . ']');
 $ENV{AI_TEST_KEY}       = $secret;
 $ENV{AI_TEST_KEY_EMPTY} = '';
 $ENV{AI_TEST_KEY_SPACE} = "$secret with a space";
@@ -74,6 +86,7 @@ sub check
 {
     my ($text, $without, $order) = @_;
     $text =~ s/\bKEYS\b/$dir\/keys/g;
+    $text =~ s/\bMODELS\b/$dir\/models/g;
     $text =~ s/\bCA\b/$ENV{AI_CERTS}\/ca.pem/g;
     my $number = 0;
     my $marked;
@@ -161,6 +174,22 @@ my @wrong = (
     ['AIRouteFallback 5x',         in_ai('AIRouteFallback 5x'), ['AIRouteFallback', '5x']],
     ['AIRouteFallback 4294967796', in_ai('AIRouteFallback 4294967796'), ['AIRouteFallback', '400 to 599']],
     ['AIRouteFallback alone',      in_ai('AIRouteFallback'),    ['AIRouteFallback', 'argument']],
+    # --- models
+    ['AIModelFile without a name', "> AIModelFile\n",          ['AIModelFile', 'one argument']],
+    ['AIModelFile that is not there', "> AIModelFile MODELS/nothing\n", ['AIModelFile', 'cannot open']],
+    ['AIModelFile that is a folder', "> AIModelFile MODELS/folder\n", ['AIModelFile', 'is no file']],
+    ['AIModelFile that is empty',  "> AIModelFile MODELS/empty\n", ['AIModelFile', 'line 1']],
+    ['AIModelFile that is cut',    "> AIModelFile MODELS/cut\n", ['AIModelFile', 'line 3']],
+    ['AIModelFile with one record', "> AIModelFile MODELS/object\n", ['AIModelFile', 'list of records']],
+    ['AIModelFile with a bad member', "> AIModelFile MODELS/member\n",
+                                   ['AIModelFile', 'models/member', 'record 2', '"b"', 'context: must be a whole number']],
+    ['AIModelFile with twins',     "> AIModelFile MODELS/twins\n", ['AIModelFile', 'record 2', 'record 1 has it']],
+    ['AIModelFile of 4 MB and 2 bytes', "> AIModelFile MODELS/long\n", ['AIModelFile', 'longer than 4194304']],
+    ['two of AIModelFile',         "AIModelFile MODELS/none\n> AIModelFile MODELS/good\n",
+                                   ['AIModelFile', 'one already']],
+    ['AIModelFile in <Location>',  "<Location /v1>\n> AIModelFile MODELS/good\n</Location>\n",
+                                   ['AIModelFile', 'not allowed|cannot occur']],
+    ['AIModelFile in <AITarget>',  target('AIModelFile MODELS/good'), ['AIModelFile', '<AITarget>']],
     # --- notes
     ['AINote without prefix',      in_ai('AINote tenant "x"'),  ['AINote', 'tenant', "'ai-'"]],
     ['AINote of a module',         in_ai('AINote ai-model "x"'), ['AINote', 'ai-model', 'ai-tenant']],
@@ -340,6 +369,7 @@ my @wrong = (
 
 my $every = <<'END';
 AIBodyMemory 64m
+AIModelFile MODELS/good
 AIBodyLimit 1m
 AIEngine Off
 AIAnonymous Off

@@ -182,7 +182,8 @@ for my $row (['/messages', 0], ['/messages', 1], ['/messages/count_tokens', 0]) 
     is_deeply([@$list{qw(first_id last_id)}, $list->{has_more} ? 1 : 0], [@names[0, -1], 0],
               'models: first and last');
     is_deeply([map { [sort keys %$_] } @{ $list->{data} }],
-              [([qw(created_at display_name id type)]) x 2], 'models: Anthropic\'s model');
+              [([qw(capabilities created_at deprecated_at display_name id lifecycle line
+                    max_input_tokens max_tokens retires_at type)]) x 2], 'models: Anthropic\'s model');
     like($list->{data}[0]{created_at}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\z/, 'models: RFC 3339');
     my $one = Gate::from_json($get->('/claude-b', \%version)->{body});
     is_deeply([@$one{qw(type id display_name)}], ['model', 'claude-b', 'claude-b'], 'one model');

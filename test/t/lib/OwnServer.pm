@@ -7,7 +7,8 @@
 #   $server->graceful;                     # returns once the new generation is up
 #
 # It loads what the suite's server loads, listens on a free port of 127.0.0.1, and ends with the
-# object.  conf stands behind all else; children is how many it starts with (1).
+# object.  conf stands behind all else; children is how many it starts with (1); without names
+# modules that are left out ("status_module").
 
 package OwnServer;
 
@@ -36,6 +37,10 @@ sub new
     # Three times the children, so that a new generation finds room beside an old one that streams.
     my ($threads, $limit) = (25, $children == 1 ? 1 : 3 * $children);
     my $most = $threads * $limit;
+    my $out = join('|', @{ $o{without} // ['none'] });
+    open(my $base, '<', "$ENV{AI_STAGE}/base.conf") or die "$ENV{AI_STAGE}/base.conf: $!\n";
+    my @base = grep { !/^\s*LoadModule\s+(?:$out)\s/ } <$base>;
+    close($base);
     open(my $fh, '>', "$dir/httpd.conf") or die "$dir/httpd.conf: $!\n";
     print $fh <<"END";
 ServerRoot $dir
@@ -45,7 +50,7 @@ ErrorLog $dir/error_log
 LogLevel info
 ServerName localhost
 Listen 127.0.0.1:$self->{port}
-Include $ENV{AI_STAGE}/base.conf
+@{[ join('', @base) ]}
 ThreadsPerChild $threads
 ServerLimit $limit
 StartServers $children

@@ -264,6 +264,7 @@ for my $file (@files) {
     spew("$rundir/htdocs/lost.html", 'lost?');
     spew("$rundir/htdocs/files/a.txt", 'a file');
     spew("$rundir/near.key", "sk-of-the-gateway\n");
+    spew("$rundir/models.json", '[{"match":"served-model","source":"s","date":"2026-11-21"}]');
     chmod(0600, "$rundir/near.key");
 
     ok(start($file), "$name starts") or diag(slurp("$rundir/out"), slurp("$rundir/error_log"));

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ai_models_conf.c - which table says what a model can do?
+ *
+ * The one that is built in, and on top of it the operator's (AIModelFile), read once while the
+ * configuration is.
+ *
+ * Lives in: the configuration pool.  Shared state: the built-in table, never changed after it was
+ * read.  May block: on the file, while the configuration is read.
+ */
+
+#include <apr_strings.h>
+
+#include "ai_private.h"
+
+/* What a server has of its own. */
+typedef struct server_t {
+    const ai_models_t *models; /* NULL: AIModelFile was not said */
+} server_t;
+
+/* Read anew with each configuration, before its directives. */
+static const ai_models_t *builtin;
+
+void *ai_models_conf_create(apr_pool_t *p, server_rec *s)
+{
+    (void)s;
+    return apr_pcalloc(p, sizeof(server_t));
+}
+
+/* A virtual host's file stands in the place of the server's: one file, and what is built in. */
+void *ai_models_conf_merge(apr_pool_t *p, void *base, void *add)
+{
+    const server_t *own = add;
+
+    (void)p;
+    return own->models ? add : base;
+}
+
+/* All of a regular file of at most AI_MODELS_SIZE bytes. NULL, or what is wrong. */
+static const char *read_file(cmd_parms *cmd, const char *arg, ai_slice_t *text)
+{
+    const char *path = ap_server_root_relative(cmd->temp_pool, arg);
+    apr_size_t n = 0;
+    apr_finfo_t info;
+    apr_file_t *file;
+    apr_status_t rv;
+    char *bytes;
+
+    rv = path ? apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, cmd->temp_pool) : APR_EBADPATH;
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "AIModelFile: cannot open '%s': %pm", arg, &rv);
+    }
+    rv = apr_file_info_get(&info, APR_FINFO_TYPE, file);
+    if (rv == APR_SUCCESS && info.filetype != APR_REG) {
+        apr_file_close(file);
+        return apr_psprintf(cmd->pool, "AIModelFile: '%s' is no file", arg);
+    }
+    bytes = apr_palloc(cmd->temp_pool, AI_MODELS_SIZE + 1); /* one more: ai_models_read() tells */
+    rv = apr_file_read_full(file, bytes, AI_MODELS_SIZE + 1, &n);
+    apr_file_close(file);
+    if (rv != APR_EOF && rv != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "AIModelFile: cannot read '%s': %pm", arg, &rv);
+    }
+    *text = (ai_slice_t){ bytes, n };
+    return NULL;
+}
+
+const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg)
+{
+    server_t *own = ap_get_module_config(cmd->server->module_config, &ai_module);
+    const char *wrong = ai_conf_place(cmd);
+    ai_slice_t text = { NULL, 0 };
+
+    (void)dir;
+    if (!wrong && own->models) {
+        wrong = "AIModelFile: this server has one already";
+    }
+    if (!wrong) {
+        wrong = read_file(cmd, arg, &text);
+    }
+    if (wrong) {
+        return wrong;
+    }
+    own->models = ai_models_read(cmd->pool, text, builtin, &wrong);
+    return own->models ? NULL : apr_pstrcat(cmd->pool, "AIModelFile: '", arg, "': ", wrong, NULL);
+}
+
+const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
+                                    const char *model)
+{
+    const server_t *own = ap_get_module_config(r->server->module_config, &ai_module);
+
+    return ai_models_find(own->models ? own->models : builtin, target->dialect->name, model);
+}
+
+static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    const char *wrong = NULL;
+
+    (void)plog;
+    (void)ptemp;
+    builtin = ai_models_read(pconf, ai_models_builtin(), NULL, &wrong);
+    if (!builtin) {
+        ap_log_perror(APLOG_MARK, APLOG_CRIT, 0, pconf,
+                      AI_LOGNO(0110) "the table of models that is built in: %s", wrong);
+    }
+    return builtin ? OK : !OK;
+}
+
+void ai_models_conf_register(apr_pool_t *p)
+{
+    (void)p;
+    ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+}
