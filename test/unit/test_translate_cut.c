@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include <apr_file_info.h>
+#include <apr_file_io.h>
 #include <apr_general.h>
 
 #include "dialects.h"
