@@ -15,7 +15,7 @@
 
 #include "ai_fault.h"
 #include "ai_field.h"
-#include "dialect.h"
+#include "openai_translator.h"
 
 /* --------------------------------------------------------------- the caller's side */
 
@@ -163,102 +163,6 @@ static apr_status_t edit_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_
                          AI_SLICE("{\"include_usage\":true}"));
 }
 
-/* The members of a usage object that are read: chat completions and embeddings, the same in
- * Responses, DeepSeek's cache. */
-enum {
-    PROMPT, INPUT, COMPLETION, OUTPUT, TOTAL, PROMPT_DETAILS, INPUT_DETAILS, COMPLETION_DETAILS,
-    OUTPUT_DETAILS, CACHE_HIT, USAGE_N
-};
-
-static const char *const usage_names[USAGE_N] = {
-    [PROMPT] = "prompt_tokens",
-    [INPUT] = "input_tokens",
-    [COMPLETION] = "completion_tokens",
-    [OUTPUT] = "output_tokens",
-    [TOTAL] = "total_tokens",
-    [PROMPT_DETAILS] = "prompt_tokens_details",
-    [INPUT_DETAILS] = "input_tokens_details",
-    [COMPLETION_DETAILS] = "completion_tokens_details",
-    [OUTPUT_DETAILS] = "output_tokens_details",
-    [CACHE_HIT] = "prompt_cache_hit_tokens",
-};
-
-/* One walk for all of them: usage is read in every answer. */
-static void find_usage(ai_slice_t object, ai_slice_t found[USAGE_N])
-{
-    ai_json_walk_t walk;
-    ai_json_member_t member;
-    int i;
-
-    memset(found, 0, USAGE_N * sizeof(found[0]));
-    ai_json_walk(&walk, object);
-    while (ai_json_next(&walk, &member) > 0) {
-        for (i = 0; i < USAGE_N; i++) {
-            if (!found[i].p && ai_json_key_is(member.key, usage_names[i])) {
-                found[i] = member.value;
-                break;
-            }
-        }
-    }
-}
-
-static apr_int64_t detail(ai_slice_t details, ai_slice_t other, const char *what)
-{
-    if (ai_json_type(details) != AI_JSON_OBJECT) {
-        details = other;
-    }
-    return ai_json_type(details) == AI_JSON_OBJECT ? ai_field_count(details, what) : -1;
-}
-
-static int read_usage(ai_slice_t object, ai_usage_t *usage)
-{
-    ai_slice_t found[USAGE_N];
-    apr_int64_t prompt, completion, reasoning, total, cached;
-
-    if (ai_json_type(object) != AI_JSON_OBJECT) {
-        return 0;
-    }
-    find_usage(object, found);
-    prompt = ai_field_tokens(found[PROMPT].p ? found[PROMPT] : found[INPUT]);
-    completion = ai_field_tokens(found[COMPLETION].p ? found[COMPLETION] : found[OUTPUT]);
-    total = ai_field_tokens(found[TOTAL]);
-    cached = detail(found[PROMPT_DETAILS], found[INPUT_DETAILS], "cached_tokens");
-    if (cached < 0) {
-        cached = ai_field_tokens(found[CACHE_HIT]);
-    }
-    reasoning = detail(found[COMPLETION_DETAILS], found[OUTPUT_DETAILS], "reasoning_tokens");
-    if (prompt >= 0 && completion >= 0 && total > prompt) {
-        if (reasoning > 0 && prompt + completion + reasoning == total) {
-            completion += reasoning; /* xAI counts reasoning beside, not inside, completion */
-        }
-        else if (completion == 0) {
-            completion = total - prompt; /* seen from compatibility layers */
-        }
-    }
-    ai_field_keep(&usage->prompt, prompt);
-    ai_field_keep(&usage->completion, completion);
-    ai_field_keep(&usage->cached, cached);
-    ai_field_keep(&usage->reasoning, reasoning);
-    return prompt >= 0 || completion >= 0;
-}
-
-static ai_finish_e finish_of(ai_slice_t reason)
-{
-    if (ai_json_type(reason) != AI_JSON_STRING || reason.n <= 2) {
-        return AI_FINISH_NONE;
-    }
-    if (ai_json_string_is(reason, "length")) {
-        return AI_FINISH_LENGTH;
-    }
-    if (ai_json_string_is(reason, "tool_calls") || ai_json_string_is(reason, "function_call")) {
-        return AI_FINISH_TOOL;
-    }
-    if (ai_json_string_is(reason, "content_filter")) {
-        return AI_FINISH_FILTER;
-    }
-    return AI_FINISH_STOP;
-}
-
 /* 1 when the value says nothing: null, "", [] and {} (with white space inside). */
 static int is_empty(ai_slice_t value)
 {
@@ -308,7 +212,7 @@ static int read_choices(ai_slice_t choices, ai_stream_t *stream, int *speaks)
     }
     ai_json_walk(&walk, choices);
     while (ai_json_next(&walk, &choice) > 0) {
-        ai_finish_e finish = finish_of(ai_json_get(choice.value, "finish_reason"));
+        ai_finish_e finish = openai_read_finish(ai_json_get(choice.value, "finish_reason"));
 
         if (finish != AI_FINISH_NONE) {
             stream->finish = finish;
@@ -391,8 +295,8 @@ static ai_event_e failed(apr_pool_t *p, ai_stream_t *stream, ai_slice_t data)
 static ai_event_e read_other(apr_pool_t *p, ai_stream_t *stream, const parts_t *parts,
                              ai_slice_t data)
 {
-    read_usage(parts->usage, &stream->usage);
-    read_usage(ai_json_get(parts->response, "usage"), &stream->usage);
+    openai_read_usage(parts->usage, &stream->usage);
+    openai_read_usage(ai_json_get(parts->response, "usage"), &stream->usage);
     if (ai_json_string_is(parts->type, "error")) {
         return failed(p, stream, data);
     }
@@ -448,12 +352,12 @@ static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
     if (!is_empty(ai_json_get(parts.x_groq, "error"))) {
         return failed(event_pool, stream, parts.x_groq);
     }
-    read_usage(ai_json_get(parts.x_groq, "usage"), &stream->usage);
+    openai_read_usage(ai_json_get(parts.x_groq, "usage"), &stream->usage);
     if (stream->endpoint == AI_ENDPOINT_OTHER && !parts.choices.p) {
         return read_other(event_pool, stream, &parts, data);
     }
     n = read_choices(parts.choices, stream, &speaks);
-    if (read_usage(parts.usage, &stream->usage) && n <= 0) {
+    if (openai_read_usage(parts.usage, &stream->usage) && n <= 0) {
         return AI_EVENT_USAGE;
     }
     if (stream->hide_usage && ai_json_type(parts.usage) == AI_JSON_NULL
@@ -472,13 +376,13 @@ static void read_answer(ai_endpoint_e ep, const ai_pick_t *pick, ai_usage_t *usa
     ai_json_member_t choice;
     ai_finish_e found = AI_FINISH_NONE;
 
-    read_usage(ai_pick_get(pick, 0), usage);
+    openai_read_usage(ai_pick_get(pick, 0), usage);
     if (ep == AI_ENDPOINT_EMBEDDINGS && usage->prompt >= 0 && usage->completion < 0) {
         usage->completion = 0; /* OpenAI reports only the prompt: there is no completion */
     }
     if (ai_json_walk(&walk, ai_pick_get(pick, 1))) {
         while (ai_json_next(&walk, &choice) > 0) {
-            found = finish_of(ai_json_get(choice.value, "finish_reason"));
+            found = openai_read_finish(ai_json_get(choice.value, "finish_reason"));
         }
     }
     else if (ai_json_string_is(ai_pick_get(pick, 2), "incomplete")) {
@@ -503,5 +407,5 @@ const ai_dialect_t ai_dialect_openai = {
     answer_members,
     read_answer,
     ai_fault_read,
-    NULL,
+    &ai_openai_translator,
 };
