@@ -130,10 +130,12 @@ apr_status_t ai_flow_whole(ai_exchange_t *x, apr_bucket_brigade *bb, int at_end)
 /* Writes an error event and the end. The stream must have begun. */
 apr_status_t ai_flow_end_stream(ai_exchange_t *x, const ai_error_t *error);
 
-/* ai_translate.c; all but _path only where x->translates is set */
+/* ai_translate.c; only where x->translates is set, but for _path, _check_loss and _show_loss */
 /* Puts the request together in the target's dialect: x->slices, x->telling, x->lost. APR_EINVAL when
  * the target cannot be asked; x->untold says why. */
 apr_status_t ai_translate_ask(ai_exchange_t *x);
+/* APR_EINVAL when something was lost that AILossy does not allow; x->untold says what. */
+apr_status_t ai_translate_check_loss(ai_exchange_t *x);
 /* Where the request goes, below the target's base. */
 const char *ai_translate_path(const ai_exchange_t *x);
 void ai_translate_set_head(const ai_exchange_t *x, apr_table_t *head);

@@ -26,18 +26,24 @@ static const ai_translator_t *provider_of(const ai_exchange_t *x)
 
 /* ---------------------------------------------------------------------- the request */
 
-static const ai_error_t *refuse_loss(const ai_exchange_t *x)
+apr_status_t ai_translate_check_loss(ai_exchange_t *x)
 {
     apr_pool_t *p = x->air->r->pool;
-    ai_error_t *error = apr_palloc(p, sizeof(*error));
+    ai_error_t *error;
 
+    if (!x->lost || !x->lost->nelts
+        || ai_core_number(x->air->r, AI_LOSSY) != AI_LOSSY_REFUSE) {
+        return APR_SUCCESS;
+    }
+    error = apr_palloc(p, sizeof(*error));
     *error = (ai_error_t){
         HTTP_BAD_REQUEST, "unsupported_parameter",
         apr_psprintf(p, "The provider that serves this model cannot be told: %s.",
                      apr_array_pstrcat(p, x->lost, ',')),
         APR_ARRAY_IDX(x->lost, 0, const char *),
     };
-    return error;
+    x->untold = error;
+    return APR_EINVAL;
 }
 
 static const ai_error_t *read_once(ai_exchange_t *x)
@@ -67,13 +73,13 @@ apr_status_t ai_translate_ask(ai_exchange_t *x)
     x->untold = provider_of(x)->write_talk(r->pool, x->talk, model,
                                            ai_core_ability(r, target, model),
                                            (int)target->stream_usage, &x->telling, &out);
-    x->lost = x->telling.lost;
-    if (!x->untold && x->lost->nelts && ai_core_number(r, AI_LOSSY) == AI_LOSSY_REFUSE) {
-        x->untold = refuse_loss(x);
-    }
     x->slices = ai_write_end(&out);
     x->total = out.total;
-    return x->untold ? APR_EINVAL : APR_SUCCESS;
+    if (x->untold) {
+        return APR_EINVAL;
+    }
+    x->lost = x->telling.lost;
+    return ai_translate_check_loss(x);
 }
 
 const char *ai_translate_path(const ai_exchange_t *x)
@@ -143,7 +149,8 @@ void ai_translate_begin_stream(ai_exchange_t *x)
     ai_answer_t *answer = apr_palloc(r->pool, sizeof(*answer));
 
     *answer = (ai_answer_t){ ai_note_get(x->air, AI_NOTE_REQUEST_ID), x->air->ask.model,
-                             apr_time_sec(r->request_time), x->air->ask.wants_usage };
+                             apr_time_sec(r->request_time), x->air->ask.wants_usage,
+                             ai_talk_tokens(x->talk) };
     x->answer = answer;
     x->writer = caller_of(x)->begin_stream(r->pool, answer);
     x->reader = provider_of(x)->begin_read(r->pool);

@@ -56,28 +56,42 @@ static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_inp
     return APR_SUCCESS;
 }
 
+/* The caller's bytes with the edits of this target. Where the target has another model than the
+ * caller asked for, they are made to fit it: the caller could not know. */
+static apr_status_t edit_body(ai_exchange_t *x)
+{
+    ai_request_t *air = x->air;
+    apr_pool_t *p = air->r->pool;
+    const ai_target_t *target = x->attempt->target;
+    const char *model = x->attempt->model;
+    ai_splice_t splice;
+    apr_status_t rv = APR_SUCCESS;
+
+    ai_splice_begin(p, &splice, (ai_slice_t){ air->priv->body.p, air->priv->body.n });
+    if (air->doc) {
+        rv = target->dialect->edit_ask(p, air->endpoint, air->doc, &air->ask, model,
+                                       (int)target->stream_usage, &splice);
+    }
+    if (rv == APR_SUCCESS && air->endpoint == AI_ENDPOINT_CHAT && model
+        && strcmp(model, air->ask.model) != 0) {
+        x->lost = ai_lost_create(p);
+        rv = ai_ability_fit(p, ai_core_ability(air->r, target, model), air->doc, &splice, x->lost);
+    }
+    ai_splice_end(&splice, &x->slices, &x->total);
+    return rv == APR_SUCCESS ? ai_translate_check_loss(x) : rv;
+}
+
 apr_status_t ai_upstream_begin(ai_exchange_t *x)
 {
     ai_request_t *air = x->air;
     request_rec *r = air->r;
     const ai_target_t *target = x->attempt->target;
-    ai_slice_t body = { air->priv->body.p, air->priv->body.n };
-    ai_splice_t splice;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
     x->lost = NULL;
+    x->untold = NULL;
     x->translates = air->endpoint == AI_ENDPOINT_CHAT && target->dialect != air->dialect;
-    if (x->translates) {
-        rv = ai_translate_ask(x);
-    }
-    else {
-        ai_splice_begin(r->pool, &splice, body);
-        if (air->doc) {
-            rv = target->dialect->edit_ask(r->pool, air->endpoint, air->doc, &air->ask,
-                                           x->attempt->model, (int)target->stream_usage, &splice);
-        }
-        ai_splice_end(&splice, &x->slices, &x->total);
-    }
+    rv = x->translates ? ai_translate_ask(x) : edit_body(x);
     if (rv != APR_SUCCESS) {
         return rv;
     }

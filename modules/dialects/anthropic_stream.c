@@ -47,8 +47,11 @@ static void begin(writer_t *writer, ai_slice_t id, ai_slice_t model, ai_write_t 
     writer->begun = 1;
     ai_write_literal(out, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":");
     ai_anthropic_head(writer->p, out, writer->answer, id, model);
+    /* Clients show how full the window is from here; message_delta tells the true number. */
     ai_write_literal(out, "],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":"
-                          "{\"input_tokens\":0,\"output_tokens\":0}}}\n\n");
+                          "{\"input_tokens\":");
+    ai_write_number(out, writer->answer->prompt);
+    ai_write_literal(out, ",\"output_tokens\":0}}}\n\n");
 }
 
 static void write_block_stop(ai_write_t *out, int block)

@@ -349,4 +349,5 @@ const ai_translator_t ai_openai_translator = {
     openai_read_deltas,
     openai_read_whole,
     openai_read_limits,
+    NULL,
 };

@@ -48,6 +48,8 @@ typedef struct ai_answer_t {
     const char *model;     /* the same: the model asked for */
     apr_int64_t created_s; /* the same */
     int wants_usage;       /* the caller wants usage in a stream (a whole answer always has it) */
+    apr_int64_t prompt;    /* an estimate of the prompt's tokens, for protocols that tell it before
+                              the provider has; 0: none */
 } ai_answer_t;
 
 /* How much an account may still use, as headers tell it. -1 is unknown. */

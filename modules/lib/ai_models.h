@@ -44,7 +44,7 @@ typedef enum ai_effort_e {
     AI_EFFORTS_N
 } ai_effort_e;
 
-/* Which of temperature, top_p and top_k it takes. */
+/* Which of temperature, top_p, top_k, logprobs and top_logprobs it takes. */
 typedef enum ai_sampling_e {
     AI_SAMPLING_UNKNOWN,
     AI_SAMPLING_FULL,        /* all that its dialect has */
@@ -115,8 +115,8 @@ const ai_ability_t *ai_models_at(const ai_models_t *models, int i);
 
 /*
  * 1 if a request to it must not have the member: one that it refuses, one that has another name
- * there, or (with "default_only") one of temperature, top_p, top_k. 0 if it may, or nothing is
- * known.
+ * there, one that sampling "default_only" speaks for, thinking and reasoning_effort where it does
+ * not think. 0 if it may, or nothing is known.
  */
 int ai_ability_refuses(const ai_ability_t *ability, const char *member);
 
