@@ -51,7 +51,7 @@ static inline void flow_begin(apr_pool_t *p, const ai_dialect_t *provider,
     apr_pool_create(&flow->event_pool, p);
     flow->caller = caller;
     flow->provider = provider;
-    flow->answer = (ai_answer_t){ "req_1", "model-asked", 1700000000, wants_usage };
+    flow->answer = (ai_answer_t){ "req_1", "model-asked", 1700000000, wants_usage, 7 };
     flow->stream.endpoint = AI_ENDPOINT_CHAT;
     flow->stream.usage = AI_USAGE_UNKNOWN;
     flow->sse = ai_sse_create(p, 1 << 20);
@@ -174,11 +174,10 @@ static inline void flow_feed(flow_t *flow, const char *bytes, apr_size_t n)
 {
     char *copy = malloc(n ? n : 1);
 
-    if (flow->end != FLOW_NOTHING && n) {
+    if (flow->sse && n) {
         memcpy(copy, bytes, n);
         if (ai_sse_feed(flow->sse, copy, n, flow_on_event, flow) != APR_SUCCESS) {
             flow_break(flow);
-            flow->end = flow->end == FLOW_OPEN ? FLOW_BROKEN : flow->end;
             flow->sse = NULL;
         }
     }
@@ -191,7 +190,7 @@ static inline void flow_end(flow_t *flow, int broke)
     ai_write_t out;
 
     flow->broke = broke;
-    if (!flow->sse || flow->end == FLOW_NOTHING) {
+    if (!flow->sse) {
         return;
     }
     if (ai_sse_end(flow->sse, flow_on_event, flow) != APR_SUCCESS || !flow->shown
@@ -225,7 +224,7 @@ static inline int flow_whole(apr_pool_t *p, const ai_dialect_t *provider,
                              ai_slice_t *body, ai_slice_t *events)
 {
     const ai_translator_t *to = caller->translator;
-    const ai_answer_t answer = { "req_1", "model-asked", 1700000000, 1 };
+    const ai_answer_t answer = { "req_1", "model-asked", 1700000000, 1, 7 };
     flow_whole_t whole = { p, apr_array_make(p, 8, sizeof(ai_delta_t)) };
     ai_stream_t stream = { 0 };
     ai_write_t out;

@@ -26,6 +26,7 @@ typedef struct wire_t {
     int n_blocks;          /* begun */
     char open[WIRE_BLOCKS]; /* by index: 0, or the first letter of its kind while it is open */
     int n_open;
+    int talking;           /* one of text or thinking is open */
     int told_stop;
     /* OpenAI's */
     char role[WIRE_CHOICES]; /* by choice: it has begun; its end was told; calls begun */
@@ -74,7 +75,7 @@ static inline void wire_block_start(wire_t *wire, ai_slice_t root)
         return;
     }
     wire_must(wire, !wire->told_stop, "a block behind message_delta");
-    wire_must(wire, is_call || wire->n_open == 0, "a text begins in an open block");
+    wire_must(wire, is_call || !wire->talking, "one block of text or thinking at a time");
     wire_must(wire, !is_call || (wire_get(block, "id").n > 2 && wire_get(block, "name").n > 2),
               "a call has an id and a name");
     wire_must(wire, !is_call || ai_json_type(wire_get(block, "input")) == AI_JSON_OBJECT,
@@ -83,6 +84,7 @@ static inline void wire_block_start(wire_t *wire, ai_slice_t root)
                      : wire_is(block, "type", "redacted_thinking") ? 'r'
                      : wire_is(block, "type", "text") ? 't' : 0;
     wire_must(wire, wire->open[at], "an unknown kind of block");
+    wire->talking = wire->talking || !is_call;
     wire->n_blocks++;
     wire->n_open++;
 }
@@ -127,6 +129,7 @@ static inline void wire_claude_event(wire_t *wire, ai_slice_t root)
         at = wire_int(root, "index");
         wire_must(wire, at >= 0 && at < wire->n_blocks && wire->open[at], "no such open block");
         if (!wire->wrong) {
+            wire->talking = wire->talking && wire->open[at] == 'c';
             wire->open[at] = 0;
             wire->n_open--;
         }
