@@ -3,8 +3,8 @@ dnl AI_FIND_DEPS: libraries beside httpd.
 AC_DEFUN([AI_FIND_DEPS], [
 PKG_PROG_PKG_CONFIG
 AS_IF([test -z "$PKG_CONFIG"], [AC_MSG_ERROR([pkg-config not found; install pkg-config or pkgconf])])
-PKG_CHECK_MODULES([JSONC], [json-c >= 0.16], [],
-    [AC_MSG_ERROR([json-c 0.16 or later not found; install libjson-c-dev (Debian) or json-c-devel (Fedora)])])
+PKG_CHECK_MODULES([JSONC], [json-c >= 0.14], [],
+    [AC_MSG_ERROR([json-c 0.14 or later not found; install libjson-c-dev (Debian) or json-c-devel (Fedora)])])
 AI_JSONC_VERSION=`$PKG_CONFIG --modversion json-c`
 dnl json-c's own include path ends in /json-c; with its parent <json.h> and <json-c/json.h> work.
 JSONC_CFLAGS="$JSONC_CFLAGS -I`$PKG_CONFIG --variable=includedir json-c`"

@@ -87,7 +87,7 @@ static const char *path_below(const char *uri, const char *root)
  * them, and mod_proxy would encode them once more. */
 static const char *with_slashes(request_rec *r, const char *path)
 {
-    /* The host's own: a <Location> does not inherit this setting. */
+    /* The host's own: up to httpd 2.4.62 a <Location> does not inherit this setting. */
     const core_dir_config *core = ap_get_core_module_config(r->server->lookup_defaults);
     char *from, *copy, *to;
 

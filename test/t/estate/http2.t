@@ -62,11 +62,11 @@ is($caller->{goaway}, undef, 'no GOAWAY was sent');
 
 is($caller->setting(3), 12, 'H2MaxSessionStreams is what callers are told');
 $caller = H2->new(port => $port);
-my @ids = map { (begin($caller, 'gap=20;tokens=30'))[0] } 1 .. 8;
-$caller->until(sub { 5 < grep { $caller->stream($_)->{body} =~ /(?:data:.*?){10}/s } @ids });
+my @ids = map { (begin($caller, 'gap=20;tokens=80'))[0] } 1 .. 8;
+$caller->until(sub { 5 < grep { $caller->stream($_)->{body} =~ /(?:data:.*?){3}/s } @ids });
 is(scalar(grep { defined $caller->stream($_)->{status} } @ids), 6,
    'mod_http2 serves six streams of a new connection at once; the others wait');
-is_deeply([map { content_of($caller->finish($_)) } @ids], [(Gate::words_of_sim(30)) x 8],
+is_deeply([map { content_of($caller->finish($_)) } @ids], [(Gate::words_of_sim(80)) x 8],
           'and have their turn');
 
 # --------------------------------------------------------- a caller who leaves with all its streams
