@@ -397,15 +397,6 @@ const gatewayCells = {
                                 Anthropic.BadRequestError, 400);
     checkError(error, { error: { type: 'invalid_request_error', message: 'model' } });
   },
-
-  async 'targets that speak another dialect only: BadRequestError'() {
-    for (const stream of [false, true]) {
-      const error = await failure(gateway('/sim').messages.create({ ...hello('gpt-4o'), stream }),
-                                  Anthropic.BadRequestError, 400);
-      checkError(error, { error: { type: 'invalid_request_error' } });
-      assert.equal(error.errorCode, 'dialect_mismatch');
-    }
-  },
 };
 
 await run({
