@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench_spine - what does the road itself cost, when nothing on it limits, stores or checks?
+"""bench_spine - what does the road itself cost, when nothing on it limits, stores or checks?"""
 
-The machine is shared and its mood changes by the second, so contenders take turns in short
-rounds, and what counts is the median over the rounds of the ratio within one round.
-"""
-
-import json
 import os
 import re
-import statistics
 import time
 
+from contenders import (CONF, PATH, chat, hold_open, load_fully, middle, play_rounds, question,
+                        start_haproxy, start_httpd, start_nginx, stream_question)
 from figures import Figure, attempt
-from lab import TOP, Trouble, cpu_seconds, memory_kb, tree_of, wait_for
+from lab import Trouble, wait_for
 
 GROUP = "spine"
+RIVALS = ("nginx", "haproxy", "valgrind")
 FIGURES = [
     Figure("throughput_ratio", "x", ">=0.85"),
     Figure("added_latency_us", "us", "<=60"),
@@ -24,58 +21,10 @@ FIGURES = [
     Figure("stream_memory_kb", "KB", "<=80"),
 ]
 
-CONF = os.path.join(TOP, "bench", "conf")
-PATH = "/v1/chat/completions"
 STREAMS = 10000
-CHAT_BYTES = 1024
-CHAT_WORDS = 120  # makes an answer of about the same size
-
-
-def chat(stream=False, size=0):
-    """A chat request as JSON text; padded to `size` bytes.  {id} is left for ai-load."""
-    request = {
-        "model": "gpt-bench",
-        "messages": [
-            {"role": "system", "content": "You are a helpful assistant."},
-            {"role": "user", "content": "Say something about {id}. "},
-        ],
-        "temperature": 0.2,
-        "max_tokens": 400,
-    }
-    if stream:
-        request["stream"] = True
-    missing = size - len(json.dumps(request))
-    words = "The quick brown fox jumps over the lazy dog and goes on its way. "
-    request["messages"][1]["content"] += (words * (missing // len(words) + 1))[:max(0, missing)]
-    return json.dumps(request)
 
 
 # ---------------------------------------------------------------------------- contenders
-
-def start_nginx(lab, sim, name="nginx"):
-    port = lab.free_port()
-    folder = lab.path(name)
-    os.makedirs(folder, exist_ok=True)
-    conf = os.path.join(folder, "nginx.conf")
-    lab.fill(os.path.join(CONF, "nginx.conf.in"), conf, folder=folder, port=port,
-             sim_port=sim.port, cores=os.cpu_count(), descriptors=lab.descriptors)
-    return lab.start(name, [lab.rival("nginx"), "-e", "error.log", "-p", folder, "-c", conf], port)
-
-
-def start_haproxy(lab, sim, name="haproxy"):
-    port = lab.free_port()
-    folder = lab.path(name)
-    os.makedirs(folder, exist_ok=True)
-    conf = os.path.join(folder, "haproxy.cfg")
-    lab.fill(os.path.join(CONF, "haproxy.cfg.in"), conf, port=port, sim_port=sim.port,
-             cores=os.cpu_count())
-    return lab.start(name, [lab.rival("haproxy"), "-db", "-f", conf], port)
-
-
-def start_httpd(lab, sim, kind, name=None, **values):
-    section = os.path.join(CONF, kind + ".conf.in")
-    return lab.start_httpd(name or kind, section, sim_port=sim.port, **values)
-
 
 def start_contenders(lab, sim, say):
     """Name to server; "direct" is the simulator itself."""
@@ -93,15 +42,11 @@ def start_contenders(lab, sim, say):
 def check_answers(lab, servers):
     """Every contender must answer the very question that is measured, or ratios mean nothing."""
     for name, server in servers.items():
-        got = lab.load(server.url + PATH, "--requests", 50, "--check-id", *question())
+        got = lab.load(server.url + PATH, "--requests", 50, *question())
         if got["ok"] != 50:
             raise Trouble("%s does not answer: %s" % (name, {
                 key: value for key, value in got.items()
                 if value and (key.startswith("error") or key == "last_status")}))
-
-
-def question():
-    return ["--body", chat(size=CHAT_BYTES), "--header", "X-Sim: id={id};tokens=%d" % CHAT_WORDS]
 
 
 # --------------------------------------------------------------------------- throughput
@@ -109,38 +54,15 @@ def question():
 PAIR = ("proxypass", "gateway")
 
 
-def play_rounds(servers, count, measure_one):
-    """Rounds as dicts of name to figure.  The pair that has a goal is measured in every round,
-    one right after the other, in turned order each time; the rest in every third round."""
-    rounds = []
-    for number in range(count):
-        names = list(PAIR if number % 2 == 0 else PAIR[::-1])
-        if number % 3 == 0:
-            names += [name for name in servers if name not in PAIR]
-        rounds.append({name: measure_one(servers[name]) for name in names})
-    return rounds
-
-
-def middle(rounds, figure, *names):
-    """The median of figure(...) over the rounds that have all the names."""
-    return statistics.median(figure(*(each[name] for name in names)) for each in rounds
-                             if all(name in each for name in names))
-
-
 def measure_throughput(lab, servers, quick, say):
     seconds, count = (0.2, 21) if quick else (0.3, 101)
 
     def run_one(server):
-        before = cpu_seconds(server.pid)
-        got = lab.load(server.url + PATH, "--connections", 32, "--seconds", seconds,
-                       "--check-id", *question())
-        if got["errors"]:
-            raise Trouble("%s: %d errors under plain load" % (server.name, got["errors"]))
-        return got["rate"], (cpu_seconds(server.pid) - before) / got["ok"] * 1e6
+        return load_fully(lab, server, seconds, *question())
 
     def ratio(over, under):
         return over[0] / under[0]
-    rounds = play_rounds(servers, count, run_one)
+    rounds = play_rounds(servers, PAIR, count, run_one)
     say.figure("throughput_ratio", middle(rounds, ratio, "gateway", "proxypass"))
     for name in servers:
         say.note("throughput %-10s %6.0f requests/s, %5.2f of ProxyPass, %4.0f us processor time "
@@ -153,12 +75,12 @@ def measure_latency(lab, servers, quick, say):
     requests, count = (300, 25) if quick else (500, 101)
 
     def run_one(server):
-        return lab.load(server.url + PATH, "--requests", requests, "--check-id",
+        return lab.load(server.url + PATH, "--requests", requests,
                         *question())["whole_us_p50"]
 
     def added(over, under):
         return over - under
-    rounds = play_rounds(servers, count, run_one)
+    rounds = play_rounds(servers, PAIR, count, run_one)
     say.figure("added_latency_us", middle(rounds, added, "gateway", "proxypass"))
     for name in servers:
         say.note("latency at one client %-10s %5.0f us, %+5.0f us to direct"
@@ -181,7 +103,7 @@ def count_instructions(lab, sim, kind, requests):
                               lab.path(name), "-f", conf], port)
     if os.path.exists(counts):
         os.chmod(counts, 0o666)  # opened as root, to be written by whom httpd becomes
-    got = lab.load(server.url + PATH, "--requests", requests, "--check-id", *question())
+    got = lab.load(server.url + PATH, "--requests", requests, *question())
     lab.stop(server)
     if got["ok"] != requests:
         raise Trouble("%s under valgrind: %d of %d ok" % (kind, got["ok"], requests))
@@ -224,8 +146,7 @@ def measure_client_gone(lab, quick, say):
         log = lab.path("gone-%d.log" % number)
         got = lab.load(server.url + PATH, "--connections", clients, "--each", 1, "--abort", span,
                        "--ramp", 100, "--prefix", "gone%d-" % number, "--log", log, "--timeout",
-                       60, "--body", chat(stream=True), "--stream", "--check-id", "--header",
-                       "X-Sim: id={id};" + script)
+                       60, *stream_question(script))
         if got["aborted"] != clients:
             raise Trouble("%s: only %d of %d clients got to leave" % (what, got["aborted"],
                                                                        clients))
@@ -270,24 +191,13 @@ def hold_streams(lab, kind, streams, quick):
     sim = lab.start_sim("sim-" + kind, log=False)
     server = start_httpd(lab, sim, kind, "streams-" + kind, children=4, servers=12,
                          threads=(streams // 4) * 26 // 25, stack="ThreadStackSize 262144")
-    words, gap = (24, 500) if quick else (60, 500)
-    body = ["--body", chat(stream=True), "--stream", "--check-id", "--header",
-            "X-Sim: id={id};tokens=%d;gap=%d" % (words, gap)]
     # Every child has served something before its memory is taken as that of an idle server.
-    lab.load(server.url + PATH, "--connections", 200, "--requests", 2000, "--stream", "--body",
-             chat(stream=True))
-    idle = sum(memory_kb(pid, "Pss") for pid in tree_of(server.pid))
-    before = cpu_seconds(server.pid)
-    load = lab.start_load(server.url + PATH, "--connections", streams, "--each", 1, "--ramp",
-                          2000, "--timeout", 120, "--announce", *body)
-    full = 0
-    if lab.await_open(load, 60):
-        full = sum(memory_kb(pid, "Pss") for pid in tree_of(server.pid))
-    got = lab.end_load(load, 180)
-    used = cpu_seconds(server.pid) - before
+    warm = ["--connections", 200, "--requests", 2000, "--stream", "--body", chat(stream=True)]
+    found = hold_open(lab, server, streams, warm,
+                      *stream_question("tokens=%d;gap=500" % (24 if quick else 60)))
     lab.stop(server)
     lab.stop(sim)
-    return (full - idle) / streams if full else None, got, used
+    return found
 
 
 def note_streams(say, kind, memory, got, used):

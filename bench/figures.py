@@ -5,6 +5,7 @@ The frame that bench/run and test/faults/run share.  A group is a module with
 
     GROUP     its word, the part of a figure's name before the slash
     FIGURES   a list of Figure, in the order of measuring
+    RIVALS    names for rivals.find, where it measures programs that are not ours
     measure(lab, quick, say)   calls say.figure(name, value) for each and say.note(text) beside it
 
 A figure that measure() did not say is printed with the value "-" and is short.
@@ -20,6 +21,7 @@ import sys
 import traceback
 from collections import namedtuple
 
+import rivals
 from lab import Lab, Trouble
 
 Figure = namedtuple("Figure", "name unit goal")
@@ -88,13 +90,14 @@ def cpu_name():
     return found.group(1) if found else platform.machine()
 
 
-def print_machine(lab):
+def print_machine(lab, groups):
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     print("# machine: %d x %s, %.1f GiB, Linux %s, load %.2f" % (
         os.cpu_count(), cpu_name(), pages / 2**30, platform.release(), os.getloadavg()[0]))
     print("# httpd: " + first_line(lab.httpd, "-v"))
-    for name, option in (("nginx", "-v"), ("haproxy", "-v"), ("valgrind", "--version")):
-        print("# %s: %s" % (name, first_line(lab.rival(name) or name, option)))
+    for name in dict.fromkeys(name for group in groups for name in getattr(group, "RIVALS", ())):
+        print("# %s: %s" % (name, first_line(lab.rival(name) or name,
+                                             rivals.version_option(name))))
     print("# build: " + lab.build, flush=True)
 
 
@@ -140,7 +143,7 @@ def main(groups, about):
     short = 0
     try:
         with Lab(keep=options.keep) as lab:
-            print_machine(lab)
+            print_machine(lab, chosen)
             for group in chosen:
                 short += run_group(group, lab, options.quick)
     except Trouble as trouble:

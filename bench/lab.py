@@ -9,6 +9,7 @@ Environment: AI_BUILD is the build folder, else build/out in the source tree.  O
 configured already is only brought up to date; else build/setup makes it.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -55,9 +56,13 @@ def lift_limits():
     return hard
 
 
-def die_with_parent():
-    """In a child before exec: no server outlives its lab, not even a killed one."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def before_exec(cores):
+    """What a child does before exec: no server outlives its lab, not even a killed one; and it
+    stays on its cores."""
+    def prepare():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        os.sched_setaffinity(0, cores)
+    return prepare
 
 
 def children_of(pid):
@@ -152,6 +157,8 @@ class Lab:
         self.build = os.path.abspath(self.build)
         self.folder = None
         self.used_ports = set()
+        # Where servers run, and where the load generator and the simulator do.
+        self.server_cores = self.tool_cores = sorted(os.sched_getaffinity(0))
 
     # ------------------------------------------------------------------ coming and going
 
@@ -270,12 +277,13 @@ class Lab:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    def start(self, name, command, port, stdin=subprocess.DEVNULL, output="output"):
+    def start(self, name, command, port, stdin=subprocess.DEVNULL, output="output", cores=None):
         folder = self.path(name)
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, output), "ab") as file:
             process = subprocess.Popen(command, cwd=folder, stdin=stdin, stdout=file,
-                                       stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+                                       stderr=subprocess.STDOUT,
+                                       preexec_fn=before_exec(cores or self.server_cores))
         server = Server(name, process, port, folder)
         self.servers.append(server)
         try:
@@ -304,7 +312,7 @@ class Lab:
         command = [self.sim_program, "--port", str(port)]
         if log:
             command += ["--truth", self.path(name, "truth.log")]
-        return self.start(name, command, port, stdin=subprocess.PIPE)
+        return self.start(name, command, port, stdin=subprocess.PIPE, cores=self.tool_cores)
 
     def truth(self, sim):
         """What the simulator says it did: one dict per call, with two things added: "asked", the
@@ -334,7 +342,7 @@ class Lab:
         this server does; the common part is bench/conf/httpd.conf.in."""
         folder = self.path(name)
         os.makedirs(folder, exist_ok=True)
-        settings = {"children": 2, "servers": 6, "threads": 64, "stack": ""}
+        settings = {"children": 2, "servers": 6, "threads": 64, "stack": "", "dialect": "openai"}
         settings.update(values)
         settings.update(folder=folder, port=port, mod_ai=self.modules["mod_ai.so"],
                         mod_ai_route=self.modules["mod_ai_route.so"])
@@ -357,6 +365,18 @@ class Lab:
         return self.start(name, [self.httpd, "-d", self.path(name), "-f", conf, "-DFOREGROUND"],
                           port)
 
+    @contextlib.contextmanager
+    def one_core_for_servers(self):
+        """Servers started herein have the last core for themselves, as far as this machine is
+        ours; the load generator and the simulator have the others."""
+        every = self.server_cores
+        if len(every) > 1:
+            self.server_cores, self.tool_cores = every[-1:], every[:-1]
+        try:
+            yield
+        finally:
+            self.server_cores = self.tool_cores = every
+
     # ------------------------------------------------------------------------------ load
 
     def load_command(self, url, *options):
@@ -368,7 +388,8 @@ class Lab:
         self.load_number += 1
         with open(path, "wb") as file:
             process = subprocess.Popen(self.load_command(url, *options), stdout=file,
-                                       stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+                                       stdin=subprocess.DEVNULL,
+                                       preexec_fn=before_exec(self.tool_cores))
         process.report = path
         self.loads.append(process)
         return process

@@ -4,6 +4,7 @@
  *
  * The body is read on first demand, whole, into memory of its own: not into the pool, where
  * growing by doubling would leak, and where it could not be given back before a long answer ends.
+ * (A form that is too long for that is read further while it goes up: ai_upload.c.)
  * What all requests of a child hold together is bounded by AIBodyMemory.
  *
  * Lives in: the system's memory (ai_buffer.h), with a cleanup on r->pool.
@@ -14,6 +15,8 @@
 #include <apr_strings.h>
 
 #include "ai_private.h"
+
+#define READ_SIZE 65536
 
 /* Of this child process. A static, since it must outlive every request: at exit httpd destroys
  * pchild before the pools of connections that are still open. */
@@ -71,25 +74,34 @@ static int refuse_size(ai_request_t *air)
 static int append(ai_request_t *air, const char *bytes, apr_size_t n)
 {
     ai_buffer_t *body = &air->priv->body;
+    apr_size_t limit = (apr_size_t)ai_core_number(air->r, AI_BODY_LIMIT);
     apr_size_t need = body->n + n;
     apr_size_t size = body->size ? body->size : 8192;
     int status;
 
-    if (need > (apr_size_t)ai_core_number(air->r, AI_BODY_LIMIT)) {
+    if (need > limit) {
         air->r->connection->keepalive = AP_CONN_CLOSE; /* the rest of the upload is not wanted */
         return refuse_size(air);
     }
     while (size < need) {
         size *= 2;
     }
+    if (size > limit && need <= limit) {
+        size = limit;
+    }
     if (size > body->size && (status = hold(air, size)) != OK) {
         return status;
     }
     ai_buffer_add(body, bytes, n);
-    return OK;
+    return ai_upload_feed(air, bytes, n);
 }
 
-/* Takes what one read brought. Sets *done at the end of the body. */
+static apr_size_t room(const ai_request_t *air)
+{
+    return (apr_size_t)ai_core_number(air->r, AI_BODY_LIMIT) - air->priv->body.n;
+}
+
+/* Takes what one read brought. Sets *done at the end of the body, or where its rest goes on live. */
 static int take(ai_request_t *air, apr_bucket_brigade *bb, int *done)
 {
     const char *bytes;
@@ -105,6 +117,11 @@ static int take(ai_request_t *air, apr_bucket_brigade *bb, int *done)
         }
         else if (!APR_BUCKET_IS_METADATA(b)) {
             rv = apr_bucket_read(b, &bytes, &n, APR_BLOCK_READ);
+            if (rv == APR_SUCCESS && air->priv->upload && n > room(air)) {
+                ai_upload_go_live(air, bb); /* a filter gave more than it was asked for */
+                *done = 1;
+                break;
+            }
             status = rv == APR_SUCCESS ? append(air, bytes, n)
                                        : ai_refuse_with(air, HTTP_BAD_REQUEST, "broken_upload",
                                                         NULL, "The request body broke off.");
@@ -115,15 +132,20 @@ static int take(ai_request_t *air, apr_bucket_brigade *bb, int *done)
     return status;
 }
 
-static int read_all(ai_request_t *air)
+/* Reads the body, or of a form that is longer than the limit as much as is needed. length: as
+ * announced, or 0. */
+static int read_all(ai_request_t *air, apr_off_t length)
 {
     request_rec *r = air->r;
+    int is_long = air->priv->upload && length > (apr_off_t)ai_core_number(r, AI_BODY_LIMIT);
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     int status = OK, done = 0;
 
     while (status == OK && !done) {
+        apr_off_t most = air->priv->upload && room(air) < READ_SIZE ? (apr_off_t)room(air)
+                                                                    : READ_SIZE;
         apr_status_t rv =
-            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, 65536);
+            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, most);
 
         if (rv != APR_SUCCESS) {
             ap_log_rerror(APLOG_MARK, APLOG_INFO, rv, r,
@@ -133,6 +155,11 @@ static int read_all(ai_request_t *air)
             break;
         }
         status = take(air, bb, &done);
+        if (status == OK && !done && air->priv->upload
+            && (!room(air) || (is_long && ai_upload_knows_enough(air)))) {
+            ai_upload_go_live(air, bb);
+            done = 1;
+        }
     }
     apr_brigade_destroy(bb);
     return status;
@@ -152,7 +179,7 @@ static int check_length(ai_request_t *air, apr_off_t *length)
                               "The header Content-Length is no number.");
     }
     if (*length > (apr_off_t)ai_core_number(air->r, AI_BODY_LIMIT)) {
-        return refuse_size(air);
+        return air->priv->upload ? OK : refuse_size(air);
     }
     return *length ? hold(air, (apr_size_t)*length) : OK;
 }
@@ -163,21 +190,24 @@ int ai_body_read(ai_request_t *air)
     ai_private_t *priv = air->priv;
     apr_time_t began = apr_time_now();
     const char *coding;
-    apr_off_t length;
+    apr_off_t length = 0;
 
     if (priv->body_read) {
         return priv->body_status;
     }
     priv->body_read = 1;
     apr_pool_cleanup_register(r->pool, air, forget_body, apr_pool_cleanup_null);
-    priv->body_status = check_length(air, &length);
+    priv->body_status = ai_upload_begin(air);
+    if (priv->body_status == OK) {
+        priv->body_status = check_length(air, &length);
+    }
     if (priv->body_status == OK
         && (length || apr_table_get(r->headers_in, "Transfer-Encoding"))) {
-        priv->body_status = read_all(air);
+        priv->body_status = read_all(air, length);
     }
     /* An inflating input filter has taken the header away by now. */
     coding = apr_table_get(r->headers_in, "Content-Encoding");
-    if (priv->body_status == OK && priv->body.n && coding
+    if (priv->body_status == OK && (priv->body.n || ai_upload_is_live(air)) && coding
         && ap_cstr_casecmp(coding, "identity") != 0) {
         priv->body_status =
             ai_refuse_with(air, HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", NULL,

@@ -3,7 +3,8 @@
  * ai_decode.c - what is asked?
  *
  * Turns path, method and body into ai_ask_t through the caller's dialect. A body that is JSON is
- * checked strictly before anything reads it; every other body is passed through unread.
+ * checked strictly before anything reads it, and so is a form where it names the model; every other
+ * body is passed through unread.
  *
  * Lives in: r->pool.  Shared state: none.  May block: in ai_body_read().
  */
@@ -18,28 +19,22 @@ static int check_method(ai_request_t *air)
     request_rec *r = air->r;
     const char *only = NULL;
 
-    switch (air->endpoint) {
-    case AI_ENDPOINT_CHAT:
-    case AI_ENDPOINT_EMBEDDINGS:
-    case AI_ENDPOINT_COUNT:
+    if (ai_endpoint_is_posted(air->endpoint)) {
         only = r->method_number == M_POST ? NULL : "POST";
-        break;
-    case AI_ENDPOINT_MODELS:
+    }
+    else if (air->endpoint == AI_ENDPOINT_MODELS) {
         only = r->method_number == M_GET ? NULL : "GET";
-        break;
-    case AI_ENDPOINT_MODEL: /* DELETE of a fine-tuned model is the provider's business */
-        if (r->method_number != M_GET) {
+    }
+    else if (air->endpoint == AI_ENDPOINT_MODEL) {
+        if (r->method_number != M_GET) { /* DELETE of a fine-tuned model is the provider's business */
             air->endpoint = AI_ENDPOINT_OTHER;
             ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
         }
-        break;
-    case AI_ENDPOINT_OTHER:
-        if (r->method_number == M_TRACE || r->method_number == M_CONNECT) {
-            ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_POST, M_PUT, M_PATCH, M_DELETE, -1);
-            return ai_refuse_with(air, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", NULL,
-                                  "This method is not passed on.");
-        }
-        break;
+    }
+    else if (r->method_number == M_TRACE || r->method_number == M_CONNECT) {
+        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_POST, M_PUT, M_PATCH, M_DELETE, -1);
+        return ai_refuse_with(air, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", NULL,
+                              "This method is not passed on.");
     }
     if (!only) {
         return OK;
@@ -79,7 +74,7 @@ static int check_json(ai_request_t *air)
                                            "byte %" APR_SIZE_T_FMT ".", wrong.reason,
                                            wrong.offset));
     }
-    if (ai_json_type(doc->root) != AI_JSON_OBJECT && air->endpoint == AI_ENDPOINT_OTHER) {
+    if (ai_json_type(doc->root) != AI_JSON_OBJECT && ai_endpoint_passes(air->endpoint)) {
         return OK; /* some paths take a list; there is nothing for us to read in it */
     }
     if (ai_json_type(doc->root) != AI_JSON_OBJECT) {
@@ -90,41 +85,46 @@ static int check_json(ai_request_t *air)
     return OK;
 }
 
+static int is_form(const ai_request_t *air)
+{
+    return air->priv->upload != NULL;
+}
+
+/* What the body asks. */
 static int read_ask(ai_request_t *air)
 {
-    const ai_error_t *wrong =
-        air->dialect->read_ask(air->r->pool, air->endpoint, air->doc, &air->ask);
+    const ai_error_t *wrong = NULL;
+    int must_be_json = ai_endpoint_is_posted(air->endpoint) && !is_form(air);
+    int status = OK;
 
-    if (wrong) {
-        return ai_refuse(air, wrong);
+    if (must_be_json || (air->priv->body.n && is_json(air->r))) {
+        status = check_json(air);
+        if (status == OK && air->doc) {
+            wrong = air->dialect->read_ask(air->r->pool, air->endpoint, air->doc, &air->ask);
+        }
+        return wrong ? ai_refuse(air, wrong) : status;
     }
-    if (air->ask.model) {
-        ai_note_set(air, AI_NOTE_MODEL, air->ask.model);
-    }
-    if (air->ask.stream) {
-        ai_note_set(air, AI_NOTE_STREAM, "1");
-    }
-    return OK;
+    return ai_upload_read_ask(air);
 }
 
 int ai_decode(ai_request_t *air)
 {
-    int known = air->endpoint == AI_ENDPOINT_CHAT || air->endpoint == AI_ENDPOINT_EMBEDDINGS
-                || air->endpoint == AI_ENDPOINT_COUNT;
     int status = check_method(air);
 
     if (status == OK) {
         status = ai_body_read(air);
     }
-    if (status == OK && (known || (air->priv->body.n && is_json(air->r)))) {
-        status = check_json(air);
-        if (status == OK && air->doc) {
-            status = read_ask(air);
-        }
+    if (status == OK) {
+        status = read_ask(air);
     }
     if (status == OK && air->path_model) {
         air->ask.model = air->path_model;
-        ai_note_set(air, AI_NOTE_MODEL, air->path_model);
+    }
+    if (status == OK && air->ask.model) {
+        ai_note_set(air, AI_NOTE_MODEL, air->ask.model);
+    }
+    if (status == OK && air->ask.stream) {
+        ai_note_set(air, AI_NOTE_STREAM, "1");
     }
     return status == OK ? ai_notes_apply(air) : status;
 }

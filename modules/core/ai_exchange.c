@@ -155,7 +155,7 @@ static int run_proxy(ai_exchange_t *x)
     r->handler = target->handler;
     r->filename = apr_pstrcat(r->pool, target->base, ai_translate_path(x), NULL);
     r->proxyreq = PROXYREQ_NONE;
-    if (air->endpoint != AI_ENDPOINT_OTHER) {
+    if (!ai_endpoint_passes(air->endpoint)) {
         r->args = NULL;
     }
     x->started = x->began = apr_time_now();
@@ -175,6 +175,9 @@ static void name_failure(ai_exchange_t *x, int rc)
     if (x->late) {
         attempt->reason = x->late;
         attempt->timed_out = 1;
+    }
+    else if (ai_upload_fault(x->air)) {
+        attempt->reason = "upload";
     }
     else if (!attempt->reason) {
         attempt->reason = rc == DECLINED ? "no-proxy" : x->sent ? "broken" : "connect";
@@ -281,7 +284,7 @@ void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
     attempt_once(x, attempt);
     /* The target closed a pooled connection just when we took it: it never saw the request. */
     if (attempt->outcome == AI_OUTCOME_FAILED && attempt->reused && !x->judged
-        && !attempt->timed_out) {
+        && !attempt->timed_out && ai_upload_can_repeat(air)) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, air->r,
                       AI_LOGNO(0108) "target %s: a pooled connection was stale; once more",
                       attempt->target->name);
@@ -338,6 +341,9 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
     ai_error_t *error = apr_pcalloc(p, sizeof(*error));
     int code;
 
+    if (ai_upload_fault(x->air)) {
+        return ai_upload_fault(x->air);
+    }
     error->status = HTTP_BAD_GATEWAY;
     error->code = "upstream_error";
     if (x->kept_status) {
@@ -389,9 +395,11 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
 
     air->finish = AI_FINISH_ERROR;
     ai_note_set(air, AI_NOTE_DENY, error->code);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  AI_LOGNO(0109) "no target answered; the last, %s, failed: %s, status %d",
-                  last->target->name, last->reason, last->status);
+    if (!ai_upload_fault(air)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      AI_LOGNO(0109) "no target answered; the last, %s, failed: %s, status %d",
+                      last->target->name, last->reason, last->status);
+    }
     if (x->head_sent) {
         ai_flow_end_stream(x, error);
         x->gate = GATE_IDLE;

@@ -36,6 +36,7 @@ struct ai_exchange_t {
     int slice;
     apr_size_t offset;
     apr_array_header_t *lost;  /* of const char *: what this attempt could not carry, or NULL */
+    apr_off_t given;           /* bytes that mod_proxy has taken */
 
     /* down */
     int judged;                /* the head of the answer was looked at */

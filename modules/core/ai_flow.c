@@ -192,6 +192,9 @@ static void close_books(ai_exchange_t *x)
             air->finish = AI_FINISH_ERROR;
         }
     }
+    else if (!ai_endpoint_passes(air->endpoint)) {
+        air->finish = AI_FINISH_STOP; /* audio, plain text */
+    }
     if (air->r->status >= 400 && !x->streams) {
         air->finish = AI_FINISH_ERROR;
     }
@@ -242,6 +245,13 @@ static apr_status_t end_with(ai_exchange_t *x, const char *code, const char *mes
     return ai_flow_end_stream(x, &error);
 }
 
+/* 1 for streams that without an end of their own are not whole. Of speech, images and the like there
+ * are other versions than OpenAI's, which end as they please. */
+static int must_tell_end(ai_endpoint_e endpoint)
+{
+    return ai_endpoint_gives_chunks(endpoint) || endpoint == AI_ENDPOINT_RESPONSES;
+}
+
 /* The target's stream is at its end (or broke: then without an end). */
 static apr_status_t end_stream(ai_exchange_t *x, int broke)
 {
@@ -250,7 +260,7 @@ static apr_status_t end_stream(ai_exchange_t *x, int broke)
     x->broke = broke;
     ai_sse_end(x->sse, on_event, x);
     if (x->gate == GATE_PENDING) {
-        if (broke || x->cut_short || x->air->endpoint != AI_ENDPOINT_OTHER) {
+        if (broke || x->cut_short || !ai_endpoint_passes(x->air->endpoint)) {
             ai_gate_fail(x, "broken", HTTP_BAD_GATEWAY);
             return APR_SUCCESS;
         }
@@ -263,7 +273,7 @@ static apr_status_t end_stream(ai_exchange_t *x, int broke)
     if (x->stream.finish == AI_FINISH_ERROR) {
         broke = 0; /* the target has said so itself */
     }
-    else if (x->air->endpoint == AI_ENDPOINT_CHAT && !x->stream.done
+    else if (must_tell_end(x->air->endpoint) && !x->stream.done
              && x->stream.finish == AI_FINISH_NONE) {
         broke = 1;
     }

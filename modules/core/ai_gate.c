@@ -239,14 +239,14 @@ static void judge(ai_exchange_t *x)
 {
     request_rec *r = x->air->r;
     ai_attempt_t *attempt = x->attempt;
-    int known = x->air->endpoint != AI_ENDPOINT_OTHER;
+    int known = !ai_endpoint_passes(x->air->endpoint);
     int good = r->status >= 200 && r->status < 300;
     const char *coding = apr_table_get(r->headers_out, "Content-Encoding");
 
     x->judged = 1;
     attempt->status = r->status;
     x->streams = good && type_is(r, "text/event-stream");
-    x->wants_object = good && known && !x->streams;
+    x->wants_object = good && ai_endpoint_gives_object(x->air->endpoint) && !x->streams;
     if (r->status == HTTP_OK && !r->content_type && apr_is_empty_table(r->headers_out)) {
         /* No head at all: left-overs of what this connection was used for before, or "HTTP/0.9".
          * On a pooled connection it counts as stale (ai_exchange.c). */
@@ -270,6 +270,7 @@ static void judge(ai_exchange_t *x)
     else if (known
              && ((good && coding && ap_cstr_casecmp(coding, "identity") != 0)
                  || (x->wants_object && !type_is(r, "application/json"))
+                 || (good && type_is(r, "text/html"))
                  || ap_is_HTTP_REDIRECT(r->status))) {
         ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
     }
@@ -280,7 +281,7 @@ static void judge(ai_exchange_t *x)
         x->sse = ai_sse_create(r->pool, AI_EVENT_MAX);
         x->stream.endpoint = x->air->endpoint;
         x->stream.hide_usage = attempt->target->stream_usage && !x->air->ask.wants_usage
-                               && x->air->endpoint == AI_ENDPOINT_CHAT;
+                               && ai_endpoint_gives_chunks(x->air->endpoint);
         x->stream.usage = AI_USAGE_UNKNOWN;
         if (x->translates) {
             ai_translate_begin_stream(x);

@@ -96,12 +96,14 @@ void ai_note_set_number(ai_request_t *air, ai_note_e note, apr_int64_t value);
 /* ---------------------------------------------------------------------- ai_request.c */
 
 typedef struct ai_exchange_t ai_exchange_t;
+typedef struct ai_upload_t ai_upload_t;
 
 /* The core's own part of a request. */
 typedef struct ai_private_t {
     ai_buffer_t body;           /* its size is counted against AIBodyMemory */
     int body_read;              /* 1 once it was tried */
     int body_status;            /* OK, or the HTTP status that the try ended in */
+    ai_upload_t *upload;        /* the body is a form; else NULL */
     const ai_error_t *refusal;  /* what to tell the caller */
     ai_exchange_t *exchange;    /* NULL before the first attempt */
     const char *note[AI_NOTES_N];
@@ -135,6 +137,36 @@ void ai_request_settle(ai_request_t *air);
 int ai_body_read(ai_request_t *air);
 /* Gives the memory back before the request ends; the body is gone then. */
 void ai_body_free(ai_request_t *air);
+
+/* ----------------------------------------------------------------------- ai_upload.c */
+
+/* Looks whether the body is a form, and begins to read its fields where they matter. OK, or the
+ * status of a refusal that is noted. */
+int ai_upload_begin(ai_request_t *air);
+/* Takes bytes of the body that are held. OK or a refusal. */
+int ai_upload_feed(ai_request_t *air, const char *bytes, apr_size_t n);
+/* 1 when no more has to be held of a body that is known to be too long to be held whole. */
+int ai_upload_knows_enough(const ai_request_t *air);
+/* From here on the body is not held: more is what was read already, and the rest follows from the
+ * caller while it goes up. Once, to one target. */
+void ai_upload_go_live(ai_request_t *air, apr_bucket_brigade *more);
+/* Stage decode's part: reads the fields into air->ask. OK or a refusal. */
+int ai_upload_read_ask(ai_request_t *air);
+/* Edits the form: the model's name. */
+apr_status_t ai_upload_edit(const ai_request_t *air, const char *model, ai_splice_t *splice);
+
+int ai_upload_is_live(const ai_request_t *air);
+/* Of a live body, where its held beginning became total bytes long: its whole length, or -1. */
+apr_off_t ai_upload_length(const ai_request_t *air, apr_size_t total);
+/* Puts the next max bytes, at most, of a live body behind what was held; with EOS at its end. */
+apr_status_t ai_upload_next(ai_request_t *air, apr_bucket_brigade *bb, apr_read_type_e block,
+                            apr_off_t max);
+/* 1 while ai_upload_next() reads from the caller. */
+int ai_upload_is_reading(const ai_request_t *air);
+/* 0 when a part of the body went up that is not held. */
+int ai_upload_can_repeat(const ai_request_t *air);
+/* What was wrong with the rest of a live body, or NULL. */
+const ai_error_t *ai_upload_fault(const ai_request_t *air);
 
 /* ----------------------------------------------------------------------- ai_decode.c */
 

@@ -15,23 +15,41 @@
 #include "ai_exchange.h"
 #include "mod_proxy.h"
 
+/* What mod_proxy_http reads of a body before it connects (its MAX_MEM_SPOOL, less 80). */
+#define SPOOLED (16384 - 80)
+
 static ap_filter_rec_t *replay_filter;
 
 /* ------------------------------------------------------------------------ the body */
+
+/* What follows on the held beginning of a live body. */
+static apr_status_t give_rest(ai_exchange_t *x, apr_bucket_brigade *bb, apr_read_type_e block,
+                              apr_off_t max)
+{
+    apr_status_t rv = ai_upload_next(x->air, bb, block, max);
+    apr_off_t n = 0;
+
+    if (rv == APR_SUCCESS && apr_brigade_length(bb, 0, &n) == APR_SUCCESS && n > 0) {
+        x->given += n;
+    }
+    return rv;
+}
 
 static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
                                   apr_read_type_e block, apr_off_t max)
 {
     ai_exchange_t *x = f->ctx;
+    int live = ai_upload_is_live(x->air);
     apr_off_t given = 0;
 
-    (void)block;
-    if (mode == AP_MODE_GETLINE || mode == AP_MODE_EATCRLF || mode == AP_MODE_INIT) {
+    if (mode == AP_MODE_GETLINE || mode == AP_MODE_EATCRLF || mode == AP_MODE_INIT
+        || ai_upload_is_reading(x->air)) {
         return ap_get_brigade(f->next, bb, mode, block, max);
     }
     if (mode != AP_MODE_READBYTES) {
         return APR_ENOTIMPL;
     }
+    x->sent = x->sent || x->given >= SPOOLED;
     while (x->slices && x->slice < x->slices->nelts && given < max) {
         ai_slice_t *slice = &APR_ARRAY_IDX(x->slices, x->slice, ai_slice_t);
         apr_size_t n = slice->n - x->offset;
@@ -40,8 +58,12 @@ static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_inp
             n = (apr_size_t)(max - given);
         }
         if (n) {
+            const char *from = slice->p + x->offset;
+
+            /* What is held of a live body is given back while its rest passes. */
             APR_BRIGADE_INSERT_TAIL(
-                bb, apr_bucket_immortal_create(slice->p + x->offset, n, f->c->bucket_alloc));
+                bb, live ? apr_bucket_heap_create(from, n, NULL, f->c->bucket_alloc)
+                         : apr_bucket_immortal_create(from, n, f->c->bucket_alloc));
         }
         given += (apr_off_t)n;
         x->offset += n;
@@ -50,9 +72,14 @@ static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_inp
             x->offset = 0;
         }
     }
-    if (!x->slices || x->slice == x->slices->nelts) {
-        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
+    x->given += given;
+    if (x->slices && x->slice < x->slices->nelts) {
+        return APR_SUCCESS;
     }
+    if (live) {
+        return given ? APR_SUCCESS : give_rest(x, bb, block, max);
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
     return APR_SUCCESS;
 }
 
@@ -72,6 +99,9 @@ static apr_status_t edit_body(ai_exchange_t *x)
         rv = target->dialect->edit_ask(p, air->endpoint, air->doc, &air->ask, model,
                                        (int)target->stream_usage, &splice);
     }
+    else {
+        rv = ai_upload_edit(air, model, &splice);
+    }
     if (rv == APR_SUCCESS && air->endpoint == AI_ENDPOINT_CHAT && model
         && strcmp(model, air->ask.model) != 0) {
         x->lost = ai_lost_create(p);
@@ -79,6 +109,25 @@ static apr_status_t edit_body(ai_exchange_t *x)
     }
     ai_splice_end(&splice, &x->slices, &x->total);
     return rv == APR_SUCCESS ? ai_translate_check_loss(x) : rv;
+}
+
+/* Tells mod_proxy how long the body is. */
+static void announce_length(ai_exchange_t *x)
+{
+    request_rec *r = x->air->r;
+    int live = ai_upload_is_live(x->air);
+    apr_off_t n = live ? ai_upload_length(x->air, x->total) : (apr_off_t)x->total;
+
+    apr_table_unset(r->headers_in, "Transfer-Encoding");
+    apr_table_unset(r->headers_in, "Content-Length");
+    if (n < 0) {
+        apr_table_setn(r->headers_in, "Transfer-Encoding", "chunked");
+    }
+    else if (n || r->method_number == M_POST || r->method_number == M_PUT
+             || r->method_number == M_PATCH) {
+        apr_table_setn(r->headers_in, "Content-Length",
+                       apr_psprintf(r->pool, "%" APR_OFF_T_FMT, n));
+    }
 }
 
 apr_status_t ai_upstream_begin(ai_exchange_t *x)
@@ -97,21 +146,14 @@ apr_status_t ai_upstream_begin(ai_exchange_t *x)
     }
     x->slice = 0;
     x->offset = 0;
+    x->given = 0;
     if (!x->replay_filter) {
         x->replay_filter = ap_add_input_filter_handle(replay_filter, x, r, r->connection);
     }
     /* The body lies whole in memory: what other input filters would do to it is done. mod_proxy
      * trusts Content-Length only when the first filter is the protocol's own; else it spools. */
     r->proto_input_filters = r->input_filters = x->replay_filter;
-    apr_table_unset(r->headers_in, "Transfer-Encoding");
-    if (x->total || r->method_number == M_POST || r->method_number == M_PUT
-        || r->method_number == M_PATCH) {
-        apr_table_setn(r->headers_in, "Content-Length",
-                       apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, x->total));
-    }
-    else {
-        apr_table_unset(r->headers_in, "Content-Length");
-    }
+    announce_length(x);
     return APR_SUCCESS;
 }
 

@@ -241,6 +241,9 @@ static int on_proxy_create_req(request_rec *r, request_rec *rp)
         return DECLINED;
     }
     x->sent = 1;
+    if (ai_upload_is_live(x->air)) {
+        x->started = apr_time_now(); /* how long the caller's upload took is not the target's */
+    }
     x->attempt->reused = rp->connection->keepalives > 0;
     x->probe = apr_brigade_create(rp->pool, rp->connection->bucket_alloc);
     ap_add_input_filter_handle(watch_filter, x, rp, rp->connection);

@@ -4,8 +4,6 @@
  *
  * Lives in: the answer's pool.  Shared state: none.  May block: no.
  */
-#include <apr_strings.h>
-
 #include "anthropic_translator.h"
 
 /* --------------------------------------------------------------- for streams, too */
@@ -13,15 +11,6 @@
 ai_slice_t ai_anthropic_string(apr_pool_t *p, ai_slice_t string, const char *otherwise)
 {
     return string.p ? string : ai_json_quote(p, ai_slice_of(otherwise ? otherwise : ""));
-}
-
-ai_slice_t ai_anthropic_call_id(apr_pool_t *p, const ai_delta_t *delta, const ai_answer_t *answer)
-{
-    if (delta->id.p) {
-        return delta->id;
-    }
-    return ai_json_quote(p, ai_slice_of(apr_psprintf(p, "toolu_%s_%d",
-                                                     answer->id ? answer->id : "", delta->call)));
 }
 
 void ai_anthropic_head(apr_pool_t *p, ai_write_t *out, const ai_answer_t *answer, ai_slice_t id,
@@ -228,8 +217,7 @@ static ai_slice_t arguments_of(apr_pool_t *p, call_t *call)
 }
 
 /* Returns how many there are. */
-static int write_calls(apr_pool_t *p, const ai_answer_t *answer, apr_array_header_t *calls,
-                       ai_write_t *out, int *n)
+static int write_calls(apr_pool_t *p, apr_array_header_t *calls, ai_write_t *out, int *n)
 {
     int i, written = 0;
 
@@ -242,7 +230,7 @@ static int write_calls(apr_pool_t *p, const ai_answer_t *answer, apr_array_heade
         written++;
         separate(out, n);
         ai_write_literal(out, "{\"type\":\"tool_use\",\"id\":");
-        ai_write_bytes(out, ai_anthropic_call_id(p, call->begin, answer));
+        ai_write_bytes(out, call->begin->id);
         ai_write_literal(out, ",\"name\":");
         ai_write_bytes(out, ai_anthropic_string(p, call->begin->name, ""));
         ai_write_literal(out, ",\"input\":");
@@ -268,7 +256,7 @@ void ai_anthropic_write_answer(apr_pool_t *p, const ai_answer_t *answer, const a
     ai_anthropic_head(p, out, answer, id, model);
     write_thoughts(out, deltas, n_deltas, &n);
     refused = write_text(out, deltas, n_deltas, &n);
-    calls = write_calls(p, answer, gather_calls(p, deltas, n_deltas), out, &n);
+    calls = write_calls(p, gather_calls(p, deltas, n_deltas), out, &n);
     if (!n) { /* clients look at the first block */
         ai_write_literal(out, "{\"type\":\"text\",\"text\":\"\"}");
     }

@@ -7,7 +7,8 @@
  *
  * Lives in: the answer's pool.  Shared state: none.  May block: no.
  */
-#include "ai_field.h"
+#include <apr_strings.h>
+
 #include "anthropic_translator.h"
 
 #define BLOCKS_MAX 10000 /* of one answer; what is beyond is left out */
@@ -22,7 +23,9 @@ typedef struct block_t {
 } block_t;
 
 typedef struct reader_t {
+    apr_pool_t *p;
     apr_array_header_t *blocks; /* of block_t, by index */
+    ai_slice_t id;              /* of the message, between the quotes */
     int calls;
 } reader_t;
 
@@ -36,6 +39,7 @@ void *ai_anthropic_begin_read(apr_pool_t *p)
 {
     reader_t *reader = apr_pcalloc(p, sizeof(*reader));
 
+    reader->p = p;
     reader->blocks = apr_array_make(p, 8, sizeof(block_t));
     return reader;
 }
@@ -92,12 +96,16 @@ static void find(ai_slice_t object, const ai_slice_t *names, int n, ai_slice_t *
     }
 }
 
-static void tell_begin(const teller_t *to, ai_slice_t id, ai_slice_t model)
+static void tell_begin(reader_t *reader, const teller_t *to, ai_slice_t id, ai_slice_t model)
 {
     ai_delta_t delta = { 0 };
 
     delta.kind = AI_DELTA_BEGIN;
     delta.id = string_or_none(id);
+    if (delta.id.p) {
+        reader->id.p = apr_pstrmemdup(reader->p, id.p + 1, id.n - 2);
+        reader->id.n = id.n - 2;
+    }
     delta.name = string_or_none(model);
     to->fn(to->baton, &delta);
 }
@@ -121,6 +129,13 @@ static int is_empty_object(ai_slice_t value)
     ai_json_walk_t walk;
 
     return !ai_json_walk(&walk, value) || !walk.is_object || ai_json_next(&walk, &member) <= 0;
+}
+
+/* An id for a call that came without one: no other of the conversation may have it. */
+static ai_slice_t made_id(const reader_t *reader, int call)
+{
+    return ai_slice_of(apr_psprintf(reader->p, "\"toolu_%.*s_%d\"", (int)reader->id.n,
+                                    reader->id.p ? reader->id.p : "", call));
 }
 
 /* Tells what a block, or its start, says. Sets what it is. */
@@ -157,6 +172,7 @@ static void tell_block(reader_t *reader, const teller_t *to, ai_slice_t value, b
     block->call = delta.call = reader->calls++;
     delta.kind = AI_DELTA_CALL;
     delta.id = string_or_none(found[ID]);
+    delta.id = delta.id.p ? delta.id : made_id(reader, block->call);
     to->fn(to->baton, &delta);
     if (!is_empty_object(found[INPUT])) {
         block->arguments = 1;
@@ -247,13 +263,13 @@ static const ai_slice_t event_words[] = {
     AI_WORD("message_start")
 };
 
-static void read_start(const teller_t *to, ai_slice_t message)
+static void read_start(reader_t *reader, const teller_t *to, ai_slice_t message)
 {
     static const ai_slice_t names[] = { AI_WORD("id"), AI_WORD("model") };
     ai_slice_t found[2];
 
     find(message, AI_WORDS(names), found);
-    tell_begin(to, found[0], found[1]);
+    tell_begin(reader, to, found[0], found[1]);
 }
 
 int ai_anthropic_read_deltas(void *state, apr_pool_t *event_pool, const ai_sse_event_t *event,
@@ -296,7 +312,7 @@ int ai_anthropic_read_deltas(void *state, apr_pool_t *event_pool, const ai_sse_e
         }
         break;
     case 3:
-        read_start(&to, found[EVENT_MESSAGE]);
+        read_start(reader, &to, found[EVENT_MESSAGE]);
         break;
     default:
         break;
@@ -315,20 +331,19 @@ enum { ANSWER_TYPE, ANSWER_ID, ANSWER_MODEL, ANSWER_CONTENT, ANSWER_STOP, ANSWER
 int ai_anthropic_read_whole(apr_pool_t *p, const ai_json_doc_t *doc, ai_stream_t *stream,
                             ai_delta_fn *fn, void *baton)
 {
-    reader_t reader = { NULL, 0 };
+    reader_t reader = { p, NULL, { NULL, 0 }, 0 };
     teller_t to = { fn, baton };
     ai_slice_t found[ANSWER_N];
     ai_json_member_t member;
     ai_json_walk_t walk;
     block_t block;
 
-    (void)p;
     find(doc->root, AI_WORDS(answer_names), found);
     if (!ai_json_string_is(found[ANSWER_TYPE], "message")
         || ai_json_type(found[ANSWER_CONTENT]) != AI_JSON_ARRAY) {
         return 0;
     }
-    tell_begin(&to, found[ANSWER_ID], found[ANSWER_MODEL]);
+    tell_begin(&reader, &to, found[ANSWER_ID], found[ANSWER_MODEL]);
     ai_json_walk(&walk, found[ANSWER_CONTENT]);
     while (ai_json_next(&walk, &member) > 0) {
         block = (block_t){ BLOCK_UNSEEN, 0, 0 };

@@ -154,7 +154,7 @@ static void write_call(writer_t *writer, const ai_delta_t *delta, ai_write_t *ou
     *block = writer->next++;
     write_block_start(out, *block);
     ai_write_literal(out, "{\"type\":\"tool_use\",\"id\":");
-    ai_write_bytes(out, ai_anthropic_call_id(writer->p, delta, writer->answer));
+    ai_write_bytes(out, delta->id);
     ai_write_literal(out, ",\"name\":");
     ai_write_bytes(out, ai_anthropic_string(writer->p, delta->name, ""));
     ai_write_literal(out, ",\"input\":{}}}\n\n");

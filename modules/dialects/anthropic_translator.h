@@ -110,9 +110,6 @@ int ai_anthropic_read_whole(apr_pool_t *p, const ai_json_doc_t *doc, ai_stream_t
 /* A JSON string, or otherwise as one where it is absent. */
 ai_slice_t ai_anthropic_string(apr_pool_t *p, ai_slice_t string, const char *otherwise);
 
-/* The id of a call; made up where it came without, as the conversation's only one. */
-ai_slice_t ai_anthropic_call_id(apr_pool_t *p, const ai_delta_t *delta, const ai_answer_t *answer);
-
 /* Writes what a message has before its content. */
 void ai_anthropic_head(apr_pool_t *p, ai_write_t *out, const ai_answer_t *answer, ai_slice_t id,
                        ai_slice_t model);

@@ -36,6 +36,12 @@ static ai_endpoint_e endpoint(apr_pool_t *p, const char *path, const char **mode
         *model = apr_pstrdup(p, path + 8);
         return AI_ENDPOINT_MODEL;
     }
+    if (strcmp(path, "/messages/batches") == 0 || strncmp(path, "/messages/batches/", 18) == 0) {
+        return AI_ENDPOINT_BATCHES;
+    }
+    if (strcmp(path, "/files") == 0 || strncmp(path, "/files/", 7) == 0) {
+        return AI_ENDPOINT_FILES;
+    }
     return AI_ENDPOINT_OTHER;
 }
 
@@ -47,7 +53,7 @@ static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json
     const ai_error_t *error = ai_field_variants(p, doc, known);
 
     if (!error) {
-        error = ai_field_model(p, doc, ep != AI_ENDPOINT_OTHER, &ask->model);
+        error = ai_field_model(p, doc, ai_endpoint_needs_model(ep), &ask->model);
     }
     return error ? error : ai_field_flag(p, doc, "stream", &ask->stream);
 }
@@ -279,7 +285,7 @@ static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
     }
     if (ai_json_type(type) != AI_JSON_STRING) {
         /* Every event of this API says its type: it may be another API's. */
-        return stream->endpoint == AI_ENDPOINT_OTHER ? AI_EVENT_CONTENT : AI_EVENT_GARBAGE;
+        return ai_endpoint_passes(stream->endpoint) ? AI_EVENT_CONTENT : AI_EVENT_GARBAGE;
     }
     if (ai_json_string_is(type, "message_start")) {
         ai_anthropic_usage(ai_json_get(ai_json_get(data, "message"), "usage"), &stream->usage);

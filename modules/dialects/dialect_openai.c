@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dialect_openai.c - OpenAI's API: chat completions, embeddings, models.
+ * dialect_openai.c - OpenAI's API: paths, what is asked, errors, the list of models. What is
+ * answered is read in openai_events.c.
  *
  * Also spoken by most others (vLLM, Groq, DeepSeek, Together, ...), so it takes what those are
  * known to send and OpenAI does not. Fields it does not know are never touched.
@@ -8,6 +9,9 @@
  * Lives in: the pools it is given.  Shared state: none.  May block: no.
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* memmem() */
+#endif
 #include <string.h>
 
 #include <apr_lib.h>
@@ -15,21 +19,68 @@
 
 #include "ai_fault.h"
 #include "ai_field.h"
+#include "openai.h"
 #include "openai_translator.h"
 
 /* --------------------------------------------------------------- the caller's side */
 
+static const struct {
+    const char *path;
+    ai_endpoint_e endpoint;
+} paths[] = {
+    { "/chat/completions", AI_ENDPOINT_CHAT },
+    { "/embeddings", AI_ENDPOINT_EMBEDDINGS },
+    { "/models", AI_ENDPOINT_MODELS },
+    { "/completions", AI_ENDPOINT_COMPLETIONS },
+    { "/responses", AI_ENDPOINT_RESPONSES },
+    { "/moderations", AI_ENDPOINT_MODERATIONS },
+    { "/images/generations", AI_ENDPOINT_IMAGES },
+    { "/images/edits", AI_ENDPOINT_IMAGES },
+    { "/images/variations", AI_ENDPOINT_IMAGES },
+    { "/audio/speech", AI_ENDPOINT_SPEECH },
+    { "/audio/transcriptions", AI_ENDPOINT_TRANSCRIPTIONS },
+    { "/audio/translations", AI_ENDPOINT_TRANSLATIONS },
+    { "/rerank", AI_ENDPOINT_RERANK }, /* not OpenAI's, but Cohere's, Jina's, vLLM's */
+    { "/v2/rerank", AI_ENDPOINT_RERANK },
+    { "/responses/input_tokens", AI_ENDPOINT_OTHER }, /* about no stored response */
+    { "/responses/compact", AI_ENDPOINT_OTHER },
+};
+
+/* Each with all that is below it. */
+static const struct {
+    const char *path;
+    ai_endpoint_e endpoint;
+} trees[] = {
+    { "/files", AI_ENDPOINT_FILES },
+    { "/batches", AI_ENDPOINT_BATCHES },
+    { "/uploads", AI_ENDPOINT_STORED },
+    { "/fine_tuning", AI_ENDPOINT_STORED },
+    { "/vector_stores", AI_ENDPOINT_STORED },
+    { "/assistants", AI_ENDPOINT_STORED },
+    { "/threads", AI_ENDPOINT_STORED },
+    { "/conversations", AI_ENDPOINT_STORED },
+    { "/containers", AI_ENDPOINT_STORED },
+    { "/evals", AI_ENDPOINT_STORED },
+    { "/videos", AI_ENDPOINT_STORED },
+    { "/chat/completions", AI_ENDPOINT_STORED }, /* below it: chats that were stored */
+    { "/responses", AI_ENDPOINT_STORED },
+};
+
 static ai_endpoint_e endpoint(apr_pool_t *p, const char *path, const char **model)
 {
+    apr_size_t i, n;
+
     *model = NULL;
-    if (strcmp(path, "/chat/completions") == 0) {
-        return AI_ENDPOINT_CHAT;
+    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (strcmp(path, paths[i].path) == 0) {
+            return paths[i].endpoint;
+        }
     }
-    if (strcmp(path, "/embeddings") == 0) {
-        return AI_ENDPOINT_EMBEDDINGS;
-    }
-    if (strcmp(path, "/models") == 0) {
-        return AI_ENDPOINT_MODELS;
+    for (i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+        n = strlen(trees[i].path);
+        if (strncmp(path, trees[i].path, n) == 0 && (path[n] == '/' || path[n] == '\0')) {
+            return trees[i].endpoint;
+        }
     }
     if (strncmp(path, "/models/", 8) == 0 && path[8]) {
         *model = apr_pstrdup(p, path + 8); /* names hold slashes: "meta-llama/Llama-3" */
@@ -38,26 +89,55 @@ static ai_endpoint_e endpoint(apr_pool_t *p, const char *path, const char **mode
     return AI_ENDPOINT_OTHER;
 }
 
-static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_t *doc,
-                                  ai_ask_t *ask)
+/* A stored prompt names the model itself. */
+static int needs_model(ai_endpoint_e ep, const ai_json_doc_t *doc)
 {
-    static const char *const known[] = {
-        "model", "stream", "stream_options", "messages", "input", "max_tokens",
-        "max_completion_tokens", "n", "tools", NULL,
-    };
-    const ai_error_t *error = ai_field_variants(p, doc, known);
-    ai_slice_t value;
+    return ai_endpoint_needs_model(ep)
+           && (ep != AI_ENDPOINT_RESPONSES
+               || ai_json_type(ai_json_doc_get(doc, "prompt")) != AI_JSON_OBJECT);
+}
 
-    if (!error) {
-        error = ai_field_model(p, doc, ep != AI_ENDPOINT_OTHER, &ask->model);
+static int is_there(ai_slice_t value)
+{
+    return value.p && ai_json_type(value) != AI_JSON_NULL;
+}
+
+/* 1 when what is asked cannot be understood by another provider than one: it speaks of what that
+ * one keeps. In valid JSON the quoted name of a member can be no part of a text. */
+static int speaks_of_kept(ai_endpoint_e ep, const ai_json_doc_t *doc)
+{
+    static const char *const inside[] = { "\"file_id\"", "\"vector_store_ids\"",
+                                          "\"item_reference\"" };
+    int responses = ep == AI_ENDPOINT_RESPONSES;
+    apr_size_t i;
+
+    if (responses
+        && (is_there(ai_json_doc_get(doc, "previous_response_id"))
+            || is_there(ai_json_doc_get(doc, "conversation"))
+            || ai_json_type(ai_json_doc_get(doc, "prompt")) == AI_JSON_OBJECT)) {
+        return 1;
     }
-    if (!error) {
-        error = ai_field_flag(p, doc, "stream", &ask->stream);
+    if (!responses && ep != AI_ENDPOINT_CHAT && ep != AI_ENDPOINT_IMAGES) {
+        return 0;
     }
-    if (error) {
-        return error;
+    for (i = 0; i < (responses ? sizeof(inside) / sizeof(inside[0]) : 1); i++) {
+        if (memmem(doc->text.p, doc->text.n, inside[i], strlen(inside[i]))) {
+            return 1;
+        }
     }
-    value = ai_json_doc_get(doc, "stream_options");
+    return 0;
+}
+
+/* What says that a stream is wanted. */
+static const ai_error_t *read_stream(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_t *doc,
+                                     ai_ask_t *ask)
+{
+    ai_slice_t value = ai_json_doc_get(doc, "stream_options");
+
+    if (ep == AI_ENDPOINT_SPEECH) {
+        ask->stream = ai_json_string_is(ai_json_doc_get(doc, "stream_format"), "sse");
+        return NULL;
+    }
     if (ai_json_type(value) == AI_JSON_OBJECT) {
         ask->stream_options = value;
         ask->wants_usage = ai_json_bool(ai_json_get(value, "include_usage"), 0);
@@ -65,7 +145,27 @@ static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json
     else if (value.p && ai_json_type(value) != AI_JSON_NULL) {
         return ai_field_fault(p, "stream_options", "The field 'stream_options' must be an object.");
     }
-    return NULL;
+    return ai_field_flag(p, doc, "stream", &ask->stream);
+}
+
+static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_t *doc,
+                                  ai_ask_t *ask)
+{
+    static const char *const known[] = {
+        "model", "stream", "stream_options", "messages", "input", "max_tokens",
+        "max_completion_tokens", "n", "tools", "prompt", "previous_response_id",
+        "conversation", "stream_format", NULL,
+    };
+    const ai_error_t *error = ai_field_variants(p, doc, known);
+
+    if (!error) {
+        error = ai_field_model(p, doc, needs_model(ep, doc), &ask->model);
+    }
+    if (!error) {
+        error = read_stream(p, ep, doc, ask);
+    }
+    ask->kept = !error && speaks_of_kept(ep, doc);
+    return error;
 }
 
 /* OpenAI's error types, by status (wire-formats: error normalisation). */
@@ -153,7 +253,7 @@ static apr_status_t edit_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_
     if (model && ask->model) {
         rv = ai_splice_set(splice, doc->root, "model", ai_json_quote(p, ai_slice_of(model)));
     }
-    if (rv != APR_SUCCESS || !ask_usage || !ask->stream || ep != AI_ENDPOINT_CHAT) {
+    if (rv != APR_SUCCESS || !ask_usage || !ask->stream || !ai_endpoint_gives_chunks(ep)) {
         return rv;
     }
     if (ask->stream_options.p) {
@@ -161,235 +261,6 @@ static apr_status_t edit_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json_doc_
     }
     return ai_splice_set(splice, doc->root, "stream_options",
                          AI_SLICE("{\"include_usage\":true}"));
-}
-
-/* 1 when the value says nothing: null, "", [] and {} (with white space inside). */
-static int is_empty(ai_slice_t value)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t member;
-
-    switch (ai_json_type(value)) {
-    case AI_JSON_STRING:
-        return value.n == 2;
-    case AI_JSON_ARRAY:
-    case AI_JSON_OBJECT:
-        return ai_json_walk(&walk, value) && ai_json_next(&walk, &member) == 0;
-    case AI_JSON_NULL:
-    case AI_JSON_NONE:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
-/* 1 when a delta holds something of the answer: anything but the role. */
-static int delta_speaks(ai_slice_t delta)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t member;
-
-    if (!ai_json_walk(&walk, delta)) {
-        return 0;
-    }
-    while (ai_json_next(&walk, &member) > 0) {
-        if (!is_empty(member.value) && !ai_json_key_is(member.key, "role")) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Reads choices[]: how the answer goes on. Returns -1 for no array, else how many there are. */
-static int read_choices(ai_slice_t choices, ai_stream_t *stream, int *speaks)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t choice;
-    int n = 0;
-
-    if (ai_json_type(choices) != AI_JSON_ARRAY) {
-        return -1;
-    }
-    ai_json_walk(&walk, choices);
-    while (ai_json_next(&walk, &choice) > 0) {
-        ai_finish_e finish = openai_read_finish(ai_json_get(choice.value, "finish_reason"));
-
-        if (finish != AI_FINISH_NONE) {
-            stream->finish = finish;
-            *speaks = 1;
-        }
-        if (delta_speaks(ai_json_get(choice.value, "delta"))
-            || !is_empty(ai_json_get(choice.value, "text"))) {
-            *speaks = 1;
-        }
-        n++;
-    }
-    return n;
-}
-
-/* The members of an event that matter, and where the usage member could be cut out. */
-typedef struct parts_t {
-    ai_slice_t choices;
-    ai_slice_t usage;
-    ai_slice_t error;
-    ai_slice_t type;
-    ai_slice_t object;
-    ai_slice_t response;
-    ai_slice_t x_groq;       /* Groq's own: usage of a stream, and errors in mid-stream */
-    ai_slice_t usage_member; /* with the comma before it; absent when it is the first member */
-} parts_t;
-
-static int read_parts(ai_slice_t data, parts_t *parts)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t member;
-    const char *last_end = NULL;
-    int rc;
-
-    memset(parts, 0, sizeof(*parts));
-    if (ai_json_type(data) != AI_JSON_OBJECT || !ai_json_walk(&walk, data)) {
-        return 0;
-    }
-    while ((rc = ai_json_next(&walk, &member)) > 0) {
-        const char *end = member.value.p + member.value.n;
-
-        if (ai_json_key_is(member.key, "choices")) {
-            parts->choices = member.value;
-        }
-        else if (ai_json_key_is(member.key, "usage")) {
-            parts->usage = member.value;
-            if (last_end) {
-                parts->usage_member = (ai_slice_t){ last_end, (apr_size_t)(end - last_end) };
-            }
-        }
-        else if (ai_json_key_is(member.key, "error")) {
-            parts->error = member.value;
-        }
-        else if (ai_json_key_is(member.key, "type")) {
-            parts->type = member.value;
-        }
-        else if (ai_json_key_is(member.key, "object")) {
-            parts->object = member.value;
-        }
-        else if (ai_json_key_is(member.key, "response")) {
-            parts->response = member.value;
-        }
-        else if (ai_json_key_is(member.key, "x_groq")) {
-            parts->x_groq = member.value;
-        }
-        last_end = end;
-    }
-    return rc == 0;
-}
-
-static ai_event_e failed(apr_pool_t *p, ai_stream_t *stream, ai_slice_t data)
-{
-    stream->error = (ai_error_t){ 502, "upstream_error", "The provider ended the answer with an "
-                                  "error.", NULL };
-    ai_fault_read(p, data, &stream->error);
-    stream->finish = AI_FINISH_ERROR;
-    return AI_EVENT_ERROR;
-}
-
-/* Responses and whatever else streams: nothing is held but what is known to say nothing. */
-static ai_event_e read_other(apr_pool_t *p, ai_stream_t *stream, const parts_t *parts,
-                             ai_slice_t data)
-{
-    openai_read_usage(parts->usage, &stream->usage);
-    openai_read_usage(ai_json_get(parts->response, "usage"), &stream->usage);
-    if (ai_json_string_is(parts->type, "error")) {
-        return failed(p, stream, data);
-    }
-    if (ai_json_string_is(parts->type, "response.failed")) {
-        return failed(p, stream, parts->response);
-    }
-    if (ai_json_string_is(parts->type, "response.created")
-        || ai_json_string_is(parts->type, "response.in_progress")
-        || ai_json_string_is(parts->type, "response.queued")) {
-        return AI_EVENT_LIFECYCLE;
-    }
-    if (ai_json_string_is(parts->type, "response.completed")) {
-        stream->finish = AI_FINISH_STOP;
-        stream->done = 1;
-    }
-    else if (ai_json_string_is(parts->type, "response.incomplete")) {
-        stream->finish = AI_FINISH_LENGTH;
-        stream->done = 1;
-    }
-    return AI_EVENT_CONTENT;
-}
-
-static int lies_in(ai_slice_t part, ai_slice_t whole)
-{
-    return part.p && part.p >= whole.p && part.p + part.n <= whole.p + whole.n;
-}
-
-static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
-                             const ai_sse_event_t *event)
-{
-    parts_t parts;
-    ai_slice_t data = event->data;
-    int n, speaks = 0;
-
-    stream->cut = (ai_slice_t){ NULL, 0 };
-    while (data.n && apr_isspace(*data.p)) {
-        data.p++;
-        data.n--;
-    }
-    if (!data.n) {
-        return AI_EVENT_COMMENT;
-    }
-    if (data.n >= 6 && memcmp(data.p, "[DONE]", 6) == 0) {
-        stream->done = 1;
-        return AI_EVENT_DONE;
-    }
-    if (!read_parts(data, &parts)) {
-        return stream->endpoint == AI_ENDPOINT_OTHER ? AI_EVENT_CONTENT : AI_EVENT_GARBAGE;
-    }
-    if (!is_empty(parts.error) || ai_json_string_is(parts.object, "error")) {
-        return failed(event_pool, stream, data); /* the second form is old vLLM's */
-    }
-    if (!is_empty(ai_json_get(parts.x_groq, "error"))) {
-        return failed(event_pool, stream, parts.x_groq);
-    }
-    openai_read_usage(ai_json_get(parts.x_groq, "usage"), &stream->usage);
-    if (stream->endpoint == AI_ENDPOINT_OTHER && !parts.choices.p) {
-        return read_other(event_pool, stream, &parts, data);
-    }
-    n = read_choices(parts.choices, stream, &speaks);
-    if (openai_read_usage(parts.usage, &stream->usage) && n <= 0) {
-        return AI_EVENT_USAGE;
-    }
-    if (stream->hide_usage && ai_json_type(parts.usage) == AI_JSON_NULL
-        && lies_in(parts.usage_member, event->raw)) {
-        stream->cut = parts.usage_member; /* it is there only because we asked for usage */
-    }
-    return speaks ? AI_EVENT_CONTENT : AI_EVENT_LIFECYCLE;
-}
-
-static const char *const answer_members[] = { "usage", "choices", "status", NULL };
-
-static void read_answer(ai_endpoint_e ep, const ai_pick_t *pick, ai_usage_t *usage,
-                        ai_finish_e *finish)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t choice;
-    ai_finish_e found = AI_FINISH_NONE;
-
-    openai_read_usage(ai_pick_get(pick, 0), usage);
-    if (ep == AI_ENDPOINT_EMBEDDINGS && usage->prompt >= 0 && usage->completion < 0) {
-        usage->completion = 0; /* OpenAI reports only the prompt: there is no completion */
-    }
-    if (ai_json_walk(&walk, ai_pick_get(pick, 1))) {
-        while (ai_json_next(&walk, &choice) > 0) {
-            found = openai_read_finish(ai_json_get(choice.value, "finish_reason"));
-        }
-    }
-    else if (ai_json_string_is(ai_pick_get(pick, 2), "incomplete")) {
-        found = AI_FINISH_LENGTH; /* Responses */
-    }
-    /* Choices too long to keep are an answer all the same. */
-    *finish = found != AI_FINISH_NONE ? found : AI_FINISH_STOP;
 }
 
 const ai_dialect_t ai_dialect_openai = {
@@ -403,9 +274,9 @@ const ai_dialect_t ai_dialect_openai = {
     write_models,
     set_key,
     edit_ask,
-    read_event,
-    answer_members,
-    read_answer,
+    ai_openai_read_event,
+    ai_openai_answer_members,
+    ai_openai_read_answer,
     ai_fault_read,
     &ai_openai_translator,
 };

@@ -192,17 +192,6 @@ static void write_redacted(const writer_t *writer, const ai_delta_t *delta, ai_w
 
 /* ------------------------------------------------------------------------- tool calls */
 
-/* The id of a call; made up where it came without. */
-static void write_call_id(const ai_answer_t *answer, const ai_delta_t *delta, ai_write_t *out)
-{
-    if (delta->id.p) {
-        ai_write_bytes(out, delta->id);
-        return;
-    }
-    ai_write_quoted(out, ai_slice_of(apr_psprintf(out->pool, "call_%s_%d_%d", answer->id,
-                                                  delta->choice, delta->call)));
-}
-
 static void write_call(writer_t *writer, choice_t *choice, const ai_delta_t *delta,
                        ai_write_t *out)
 {
@@ -217,7 +206,7 @@ static void write_call(writer_t *writer, choice_t *choice, const ai_delta_t *del
     ai_write_literal(out, "\"tool_calls\":[{\"index\":");
     ai_write_number(out, delta->call);
     ai_write_literal(out, ",\"id\":");
-    write_call_id(writer->answer, delta, out);
+    ai_write_bytes(out, delta->id);
     ai_write_literal(out, ",\"type\":\"function\",\"function\":{\"name\":");
     ai_write_bytes(out, delta->name);
     ai_write_literal(out, ",\"arguments\":\"\"}}]");
@@ -360,7 +349,6 @@ void openai_write_end(void *baton, const ai_stream_t *stream, ai_write_t *out)
 
 /* The deltas of a whole answer. */
 typedef struct whole_t {
-    const ai_answer_t *answer;
     const ai_delta_t *deltas;
     int n;
     int *next; /* of each delta with arguments, the next one of the same call, or -1 */
@@ -467,7 +455,7 @@ static int write_calls(const whole_t *whole, int choice, ai_write_t *out)
             continue;
         }
         ai_write_copy(out, n++ ? AI_SLICE(",{\"id\":") : AI_SLICE(",\"tool_calls\":[{\"id\":"));
-        write_call_id(whole->answer, delta, out);
+        ai_write_bytes(out, delta->id);
         ai_write_literal(out, ",\"type\":\"function\",\"function\":{\"name\":");
         ai_write_bytes(out, delta->name);
         ai_write_literal(out, ",\"arguments\":");
@@ -535,7 +523,7 @@ static void write_choice(const whole_t *whole, int choice, ai_finish_e finish, a
 void openai_write_answer(apr_pool_t *p, const ai_answer_t *answer, const ai_delta_t *deltas, int n,
                          const ai_stream_t *stream, ai_write_t *out)
 {
-    whole_t whole = { answer, deltas, n, NULL };
+    whole_t whole = { deltas, n, NULL };
     int choices = link_deltas(p, &whole), i;
 
     write_head(answer, n ? deltas : NULL, "chat.completion", out);

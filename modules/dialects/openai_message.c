@@ -38,9 +38,9 @@ static int bad_arguments(openai_read_t *r, int old, const char *why)
 /* The arguments of a call: OpenAI has them as a string that holds a JSON object. */
 static int read_arguments(openai_read_t *r, ai_slice_t value, int old, ai_slice_t *object)
 {
+    ai_slice_t text = { value.p + 1, value.n - 2 };
     ai_json_doc_t doc;
     ai_json_error_t wrong;
-    ai_slice_t text;
 
     *object = AI_SLICE("{}");
     if (!value.p || (openai_is_text(value) && value.n == 2)) {
@@ -53,7 +53,6 @@ static int read_arguments(openai_read_t *r, ai_slice_t value, int old, ai_slice_
     if (!openai_is_text(value)) {
         return bad_arguments(r, old, "");
     }
-    text = (ai_slice_t){ value.p + 1, value.n - 2 };
     if (memchr(text.p, '\\', text.n)) {
         ai_json_string(r->p, value, &text.p, &text.n);
     }
@@ -179,16 +178,13 @@ static int read_thought(openai_read_t *r, ai_slice_t value)
     openai_members(r, value, "messages.thinking_blocks", words, WORDS, found);
     redacted = ai_json_string_is(found[TYPE], "redacted_thinking");
     if (!redacted && !ai_json_string_is(found[TYPE], "thinking")) {
-        return bad_thought(r, "type",
-                           "must be \"thinking\" or \"redacted_thinking\"");
+        return bad_thought(r, "type", "must be \"thinking\" or \"redacted_thinking\"");
     }
     if (!openai_is_text(found[redacted ? DATA : THINKING])) {
-        return bad_thought(r, redacted ? "data" : "thinking",
-                           "must be a string");
+        return bad_thought(r, redacted ? "data" : "thinking", "must be a string");
     }
     if (found[SIGNATURE].p && !openai_is_text(found[SIGNATURE])) {
-        return bad_thought(r, "signature",
-                           "must be a string");
+        return bad_thought(r, "signature", "must be a string");
     }
     part = openai_add_part(r, redacted ? AI_PART_REDACTED : AI_PART_THINKING, AI_ROLE_ASSISTANT);
     if (!part) {
@@ -299,7 +295,8 @@ static int read_result(openai_read_t *r, const ai_slice_t *found, int role)
         return openai_bad_message(r, "tool_call_id", "must be a string that is not empty");
     }
     if (role == FUNCTION && !r->functions) {
-        return openai_bad_message(r, "role", "is \"function\", but no function_call came before it");
+        return openai_bad_message(r, "role",
+                                  "is \"function\", but no function_call came before it");
     }
     part = openai_add_part(r, AI_PART_RESULT, AI_ROLE_USER);
     if (!part) {

@@ -190,7 +190,7 @@ static int read_audio(openai_read_t *r, ai_slice_t value)
     static const ai_slice_t words[WORDS] = { AI_WORD("data"), AI_WORD("format") };
     static const ai_slice_t formats[] = { AI_WORD("wav"), AI_WORD("mp3") };
     static const ai_slice_t media[] = { AI_WORD("audio/wav"), AI_WORD("audio/mp3") };
-    ai_slice_t found[WORDS], data = { NULL, 0 };
+    ai_slice_t found[WORDS], data;
     ai_part_t *part;
     int format;
 
@@ -199,10 +199,8 @@ static int read_audio(openai_read_t *r, ai_slice_t value)
     if (format < 0) {
         return bad_part(r, "input_audio.format", "must be \"wav\" or \"mp3\"");
     }
-    if (openai_is_long_text(found[DATA])) {
-        data = (ai_slice_t){ found[DATA].p + 1, found[DATA].n - 2 };
-    }
-    if (!data.p || !ai_is_base64(data)) {
+    data = (ai_slice_t){ found[DATA].p + 1, found[DATA].n - 2 };
+    if (!openai_is_long_text(found[DATA]) || !ai_is_base64(data)) {
         return bad_part(r, "input_audio.data", "must be a string in base64");
     }
     part = openai_add_part(r, AI_PART_AUDIO, AI_ROLE_USER);
@@ -257,9 +255,11 @@ static int read_part(openai_read_t *r, ai_slice_t value, ai_role_e role, unsigne
     switch (type) {
     case OPENAI_TEXT:
     case OPENAI_REFUSAL:
-        good = openai_is_text(found[type])
-                   ? openai_add_text(r, type == OPENAI_TEXT ? AI_PART_TEXT : AI_PART_REFUSAL, role, found[type])
-                   : bad_part(r, words[type].p, "must be a string");
+        if (!openai_is_text(found[type])) {
+            return bad_part(r, words[type].p, "must be a string");
+        }
+        good = openai_add_text(r, type == OPENAI_TEXT ? AI_PART_TEXT : AI_PART_REFUSAL, role,
+                               found[type]);
         break;
     case OPENAI_IMAGE_URL:
         good = read_image(r, found[type]);

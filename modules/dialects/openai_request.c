@@ -69,9 +69,17 @@ static void write_member(openai_request_t *q, const char *member, ai_slice_t val
     ai_write_bytes(q->out, value);
 }
 
-static int is_sampling(ai_option_e option)
+/* 1 for the two that have a default of 1, which is what a model does that takes no others. */
+static int is_one_by_default(ai_option_e option)
 {
     return option == AI_OPTION_TEMPERATURE || option == AI_OPTION_TOP_P;
+}
+
+/* 1 for what a model that thinks may refuse. */
+static int is_sampling(ai_option_e option)
+{
+    return is_one_by_default(option) || option == AI_OPTION_LOGPROBS
+           || option == AI_OPTION_TOP_LOGPROBS;
 }
 
 /* 1 when the option may not be sent; thinks: the request has the model think. */
@@ -104,7 +112,7 @@ static void write_options(openai_request_t *q, int thinks)
             write_member(q, members[i].member, value);
             carried |= 1u << members[i].option;
         }
-        else if (is_sampling(members[i].option) && is_default_one(value)) {
+        else if (is_one_by_default(members[i].option) && is_default_one(value)) {
             carried |= 1u << members[i].option; /* what the model does anyway */
         }
     }
@@ -349,5 +357,5 @@ const ai_translator_t ai_openai_translator = {
     openai_read_deltas,
     openai_read_whole,
     openai_read_limits,
-    NULL,
+    NULL, /* OpenAI does not count without answering */
 };

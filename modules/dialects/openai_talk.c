@@ -396,20 +396,19 @@ static int read_thinking(openai_read_t *r, ai_slice_t value)
 
 static int read_effort(openai_read_t *r, ai_slice_t value)
 {
-    static const ai_slice_t efforts[AI_EFFORTS_N] = {
-        AI_WORD("none"), AI_WORD("minimal"), AI_WORD("low"), AI_WORD("medium"), AI_WORD("high"),
-        AI_WORD("xhigh"), AI_WORD("max"),
-    };
-    int effort = ai_word_string(value, efforts, AI_EFFORTS_N);
+    ai_effort_e effort = AI_EFFORTS_N;
 
     if (!value.p) {
         return 1;
     }
-    if (effort < 0) {
+    if (openai_is_text(value)) {
+        effort = ai_effort_of((ai_slice_t){ value.p + 1, value.n - 2 });
+    }
+    if (effort == AI_EFFORTS_N) {
         return openai_fault(r, "reasoning_effort", "must be \"none\", \"minimal\", \"low\", "
                             "\"medium\", \"high\", \"xhigh\" or \"max\"");
     }
-    r->talk->effort = (ai_effort_e)effort;
+    r->talk->effort = effort;
     r->talk->effort_name = "reasoning_effort";
     return 1;
 }

@@ -259,9 +259,9 @@ static int write_given(openai_request_t *q, const turn_t *turn)
             continue;
         }
         ai_write_copy(q->out, some++ ? AI_SLICE(",") : AI_SLICE("["));
-        ai_write_copy(q->out, part->kind == AI_PART_IMAGE
-                                  ? AI_SLICE("{\"type\":\"text\",\"text\":\"[image from tool call ")
-                                  : AI_SLICE("{\"type\":\"text\",\"text\":\"[file from tool call "));
+        ai_write_literal(q->out, "{\"type\":\"text\",\"text\":\"[");
+        ai_write_copy(q->out, part->kind == AI_PART_IMAGE ? AI_SLICE("image") : AI_SLICE("file"));
+        ai_write_literal(q->out, " from tool call ");
         ai_write_inner(q->out, result->id);
         ai_write_literal(q->out, "]\"},");
         write_part(q, part);
@@ -311,8 +311,8 @@ static void write_user(openai_request_t *q, const turn_t *turn)
 }
 
 /* Joins the strings of one kind, or writes what is said of none. */
-static void write_joined(openai_request_t *q, const turn_t *turn, ai_part_e kind, const char *before,
-                         const char *none)
+static void write_joined(openai_request_t *q, const turn_t *turn, ai_part_e kind,
+                         const char *before, const char *none)
 {
     int i, some = 0;
 
@@ -335,7 +335,8 @@ static void write_calls(openai_request_t *q, const turn_t *turn)
         if (part->kind != AI_PART_CALL) {
             continue;
         }
-        ai_write_copy(q->out, some++ ? AI_SLICE(",{\"id\":") : AI_SLICE(",\"tool_calls\":[{\"id\":"));
+        ai_write_copy(q->out, some++ ? AI_SLICE(",{\"id\":")
+                                     : AI_SLICE(",\"tool_calls\":[{\"id\":"));
         ai_write_bytes(q->out, part->id);
         ai_write_literal(q->out, ",\"type\":\"function\",\"function\":{\"name\":");
         ai_write_bytes(q->out, openai_tool_name(q, part->name));

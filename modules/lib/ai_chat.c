@@ -1,17 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ai_chat.c - the words for endpoints and endings. */
+/* ai_chat.c - the words for endpoints and endings, and what endpoints have in common. */
 
 #include "ai_chat.h"
 
+enum {
+    PASSES = 1, /* ai_endpoint_passes(), and so on */
+    KEPT = 2,
+    POSTED = 4,
+    FORM = 8,
+    OBJECT = 16,
+    CHUNKS = 32,
+    MODEL = 64
+};
+
+static const struct {
+    const char *name;
+    unsigned traits;
+} endpoints[AI_ENDPOINTS_N] = {
+    [AI_ENDPOINT_OTHER] = { "other", PASSES },
+    [AI_ENDPOINT_CHAT] = { "chat", POSTED | MODEL | OBJECT | CHUNKS },
+    [AI_ENDPOINT_EMBEDDINGS] = { "embeddings", POSTED | MODEL | OBJECT },
+    [AI_ENDPOINT_COUNT] = { "count-tokens", POSTED | MODEL | OBJECT },
+    [AI_ENDPOINT_MODELS] = { "models", 0 },
+    [AI_ENDPOINT_MODEL] = { "model", 0 },
+    [AI_ENDPOINT_COMPLETIONS] = { "completions", POSTED | MODEL | OBJECT | CHUNKS },
+    [AI_ENDPOINT_RESPONSES] = { "responses", POSTED | MODEL | OBJECT },
+    [AI_ENDPOINT_MODERATIONS] = { "moderations", POSTED | OBJECT },
+    [AI_ENDPOINT_IMAGES] = { "images", POSTED | FORM | OBJECT },
+    /* Audio; plain text, too; of some providers a bare list: so none has to be an object. */
+    [AI_ENDPOINT_SPEECH] = { "speech", POSTED | MODEL },
+    [AI_ENDPOINT_TRANSCRIPTIONS] = { "transcriptions", POSTED | MODEL | FORM },
+    [AI_ENDPOINT_TRANSLATIONS] = { "translations", POSTED | MODEL | FORM },
+    [AI_ENDPOINT_RERANK] = { "rerank", POSTED | MODEL },
+    [AI_ENDPOINT_FILES] = { "files", PASSES | KEPT },
+    [AI_ENDPOINT_BATCHES] = { "batches", PASSES | KEPT },
+    [AI_ENDPOINT_STORED] = { "stored", PASSES | KEPT },
+};
+
 const char *ai_endpoint_name(ai_endpoint_e endpoint)
 {
-    static const char *const names[] = {
-        [AI_ENDPOINT_OTHER] = "other",           [AI_ENDPOINT_CHAT] = "chat",
-        [AI_ENDPOINT_EMBEDDINGS] = "embeddings", [AI_ENDPOINT_MODELS] = "models",
-        [AI_ENDPOINT_MODEL] = "model",           [AI_ENDPOINT_COUNT] = "count-tokens",
-    };
+    return endpoints[endpoint].name;
+}
 
-    return names[endpoint];
+static int has(ai_endpoint_e endpoint, unsigned trait)
+{
+    return (endpoints[endpoint].traits & trait) != 0;
+}
+
+int ai_endpoint_passes(ai_endpoint_e endpoint)
+{
+    return has(endpoint, PASSES);
+}
+
+int ai_endpoint_is_kept(ai_endpoint_e endpoint)
+{
+    return has(endpoint, KEPT);
+}
+
+int ai_endpoint_needs_model(ai_endpoint_e endpoint)
+{
+    return has(endpoint, MODEL);
+}
+
+int ai_endpoint_is_posted(ai_endpoint_e endpoint)
+{
+    return has(endpoint, POSTED);
+}
+
+int ai_endpoint_takes_form(ai_endpoint_e endpoint)
+{
+    return has(endpoint, FORM);
+}
+
+int ai_endpoint_gives_object(ai_endpoint_e endpoint)
+{
+    return has(endpoint, OBJECT);
+}
+
+int ai_endpoint_gives_chunks(ai_endpoint_e endpoint)
+{
+    return has(endpoint, CHUNKS);
 }
 
 const char *ai_finish_name(ai_finish_e finish)

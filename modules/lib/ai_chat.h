@@ -11,15 +11,43 @@
 
 /* What kind of call it is; the word is the note ai-endpoint. */
 typedef enum ai_endpoint_e {
-    AI_ENDPOINT_OTHER = 0,  /* "other": passed through, metered where usage is present */
-    AI_ENDPOINT_CHAT,       /* "chat" */
-    AI_ENDPOINT_EMBEDDINGS, /* "embeddings" */
-    AI_ENDPOINT_COUNT,      /* "count-tokens": how long a chat would be */
-    AI_ENDPOINT_MODELS,     /* "models": the list */
-    AI_ENDPOINT_MODEL       /* "model": one of the list */
+    AI_ENDPOINT_OTHER = 0,      /* "other": passed through, metered where usage is present */
+    AI_ENDPOINT_CHAT,           /* "chat" */
+    AI_ENDPOINT_EMBEDDINGS,     /* "embeddings" */
+    AI_ENDPOINT_COUNT,          /* "count-tokens": how long a chat would be */
+    AI_ENDPOINT_MODELS,         /* "models": the list */
+    AI_ENDPOINT_MODEL,          /* "model": one of the list */
+    AI_ENDPOINT_COMPLETIONS,    /* "completions": text that goes on from a prompt */
+    AI_ENDPOINT_RESPONSES,      /* "responses" */
+    AI_ENDPOINT_MODERATIONS,    /* "moderations" */
+    AI_ENDPOINT_IMAGES,         /* "images": generations, edits, variations */
+    AI_ENDPOINT_SPEECH,         /* "speech": text to audio */
+    AI_ENDPOINT_TRANSCRIPTIONS, /* "transcriptions": audio to text */
+    AI_ENDPOINT_TRANSLATIONS,   /* "translations": audio to English text */
+    AI_ENDPOINT_RERANK,         /* "rerank" */
+    AI_ENDPOINT_FILES,          /* "files" */
+    AI_ENDPOINT_BATCHES,        /* "batches" */
+    AI_ENDPOINT_STORED,         /* "stored": all else that a provider keeps under an id */
+    AI_ENDPOINTS_N
 } ai_endpoint_e;
 
 const char *ai_endpoint_name(ai_endpoint_e endpoint);
+
+/* What is known of all calls of a kind, whatever the dialect; 1 or 0. */
+
+/* Passed through as it is: what is asked and answered, and how, is the provider's business. */
+int ai_endpoint_passes(ai_endpoint_e endpoint);
+/* About something that one provider keeps: no other can answer. */
+int ai_endpoint_is_kept(ai_endpoint_e endpoint);
+/* Must say which model is asked, unless the dialect knows better. */
+int ai_endpoint_needs_model(ai_endpoint_e endpoint);
+/* Asked with POST alone, by a JSON object; or, where _takes_form, by multipart/form-data. */
+int ai_endpoint_is_posted(ai_endpoint_e endpoint);
+int ai_endpoint_takes_form(ai_endpoint_e endpoint);
+/* Answered by a JSON object, unless by a stream. */
+int ai_endpoint_gives_object(ai_endpoint_e endpoint);
+/* Streamed as chunks of choices, with usage in the last one where it is asked for. */
+int ai_endpoint_gives_chunks(ai_endpoint_e endpoint);
 
 /* What a request asks for. Absent is NULL or 0. */
 typedef struct ai_ask_t {
@@ -27,6 +55,9 @@ typedef struct ai_ask_t {
     int stream;                /* 1 when the caller asked for a stream */
     int wants_usage;           /* 1 when the caller itself asked for usage in the stream */
     ai_slice_t stream_options; /* that member's value in the body, where it is an object */
+    int kept;                  /* 1 when it speaks of something that one provider keeps: a file's
+                                  id, an earlier response, ...: no other can answer it */
+    int once;                  /* 1 when its body cannot be sent twice: it is longer than is held */
 } ai_ask_t;
 
 /* Tokens as the provider reports them; -1 is unknown. cached and written are parts of prompt,

@@ -22,7 +22,8 @@ typedef enum ai_delta_e {
     AI_DELTA_THINKING,  /* text: goes on with what the model thinks */
     AI_DELTA_SIGNATURE, /* text: signs the thinking told since the last signature */
     AI_DELTA_REDACTED,  /* text: a piece of thinking that only its provider can read, whole */
-    AI_DELTA_CALL,      /* call, id, name: a tool is to be called; its arguments follow */
+    AI_DELTA_CALL,      /* call, id, name: a tool is to be called; its arguments follow. There is
+                           always an id: made by the reader where the provider gives none */
     AI_DELTA_ARGUMENTS, /* call, text: goes on with the arguments (a string that holds a piece of
                            JSON); or, once, object: all of them */
     AI_DELTA_CALLED     /* call: its arguments are complete. Not every dialect tells. */

@@ -239,11 +239,31 @@ int ai_json_string_is(ai_slice_t value, const char *text)
     return decodes_to((ai_slice_t){ value.p + 1, value.n - 2 }, text, 0);
 }
 
+/* Decodes what was scanned, in runs between its escapes. Returns how many bytes there are. */
+static apr_size_t decode(const char *at, const char *end, char *out)
+{
+    const char *escape;
+    char *to = out;
+    ai_json_cursor_t cursor;
+
+    for (; at < end; at = cursor.at) {
+        escape = ai_json_skip_plain(at, end, 0);
+        memcpy(to, at, (apr_size_t)(escape - at));
+        to += escape - at;
+        cursor = ai_json_cursor(escape, end);
+        if (escape < end) {
+            do {
+                *to++ = (char)ai_json_next_byte(&cursor);
+            } while (cursor.next_held < cursor.n_held);
+        }
+    }
+    return (apr_size_t)(to - out);
+}
+
 apr_status_t ai_json_string(apr_pool_t *p, ai_slice_t value, const char **text, apr_size_t *len)
 {
     const char *end, *quote, *wrong, *reason;
-    int escaped = 0, byte;
-    ai_json_cursor_t cursor;
+    int escaped = 0;
     apr_size_t n = 0;
     char *out;
 
@@ -265,10 +285,7 @@ apr_status_t ai_json_string(apr_pool_t *p, ai_slice_t value, const char **text, 
         memcpy(out, value.p + 1, n);
     }
     else {
-        cursor = ai_json_cursor(value.p + 1, quote);
-        while ((byte = ai_json_next_byte(&cursor)) >= 0) {
-            out[n++] = (char)byte;
-        }
+        n = decode(value.p + 1, quote, out);
     }
     out[n] = '\0';
     if (!len && memchr(out, 0, n)) {
@@ -317,6 +334,19 @@ static apr_size_t quote_one(const char **at, const char *end, char *out)
     return n;
 }
 
+/* Writes a run of bytes that stand for themselves, to out where that is not NULL. */
+static apr_size_t quote_run(const char **at, const char *end, char *out)
+{
+    const char *stop = ai_json_skip_plain(*at, end, AI_JSON_TOPS);
+    apr_size_t n = (apr_size_t)(stop - *at);
+
+    if (out) {
+        memcpy(out, *at, n);
+    }
+    *at = stop;
+    return n;
+}
+
 ai_slice_t ai_json_quote(apr_pool_t *p, ai_slice_t text)
 {
     const char *at, *end = text.n > 0 ? text.p + text.n : text.p;
@@ -325,13 +355,15 @@ ai_slice_t ai_json_quote(apr_pool_t *p, ai_slice_t text)
     char *out;
 
     for (at = text.p; at < end;) {
-        n += quote_one(&at, end, NULL);
+        n += quote_run(&at, end, NULL);
+        n += at < end ? quote_one(&at, end, NULL) : 0;
     }
     quoted.p = out = apr_palloc(p, n);
     quoted.n = n;
     *out++ = '"';
     for (at = text.p; at < end;) {
-        out += quote_one(&at, end, out);
+        out += quote_run(&at, end, out);
+        out += at < end ? quote_one(&at, end, out) : 0;
     }
     *out = '"';
     return quoted;

@@ -96,7 +96,7 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
     return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
 }
 
-/* The targets that can answer the caller. */
+/* The targets that can answer the caller. What one provider keeps is not translated. */
 static const apr_array_header_t *who_understands(ai_request_t *air, const route_rule_t *rule)
 {
     apr_array_header_t *some = NULL;
@@ -104,7 +104,9 @@ static const apr_array_header_t *who_understands(ai_request_t *air, const route_
 
     for (i = 0; i < rule->targets->nelts; i++) {
         const ai_target_t *target = APR_ARRAY_IDX(rule->targets, i, const ai_target_t *);
-        int serves = ai_dialect_serves(air->dialect, target->dialect, air->endpoint);
+        int serves = air->ask.kept ? target->dialect == air->dialect
+                                   : ai_dialect_serves(air->dialect, target->dialect,
+                                                       air->endpoint);
 
         if (!serves && !some) {
             some = apr_array_make(air->r->pool, rule->targets->nelts, sizeof(target));
@@ -123,17 +125,19 @@ static int on_plan(ai_request_t *air)
     const route_conf_t *conf = conf_of(air->r);
     const apr_array_header_t *targets;
     const route_rule_t *rule;
+    const char *model;
 
     if (air->endpoint == AI_ENDPOINT_MODELS || air->endpoint == AI_ENDPOINT_MODEL) {
         return answer_models(air, conf);
     }
-    rule = route_rule_find(conf->rules, air->ask.model);
-    if (!rule && air->ask.model) {
+    model = ai_endpoint_is_kept(air->endpoint) ? NULL : air->ask.model;
+    rule = route_rule_find(conf->rules, model);
+    if (!rule && model) {
         return refuse_model(air, air->ask.model);
     }
     if (!rule) {
         return refuse(air, HTTP_NOT_FOUND, "not_found", NULL,
-                      "This path names no model, and there is no route for '*'.");
+                      "This request goes by no model, and there is no route for '*'.");
     }
     ai->note_set(air, AI_NOTE_ROUTE, rule->pattern);
     targets = who_understands(air, rule);
@@ -142,28 +146,46 @@ static int on_plan(ai_request_t *air)
     }
     if (!targets->nelts) {
         return refuse(air, HTTP_BAD_REQUEST, "dialect_mismatch", "model",
-                      apr_pstrcat(air->r->pool, "The model '", air->ask.model,
-                                  "' is served by providers that do not speak this API (",
+                      apr_pstrcat(air->r->pool, "The route '", rule->pattern,
+                                  "' leads to providers that do not speak this API (",
                                   air->dialect->name, ").", NULL));
     }
     air->plan = targets;
     return OK;
 }
 
+/*
+ * What one provider keeps no other knows: a file, a batch, the response that this one goes on from.
+ * No state of ours says which target made it, so it is always the first that can be meant.
+ */
+static int has_one_target(const ai_request_t *air)
+{
+    return ai_endpoint_is_kept(air->endpoint) || air->ask.kept || air->ask.once
+           || (air->endpoint == AI_ENDPOINT_OTHER && !air->ask.model);
+}
+
+/* To upload a file or to create a job twice is no repair; to ask for it twice does no harm. */
+static int may_repeat(const ai_request_t *air)
+{
+    if (air->ask.once) {
+        return 0;
+    }
+    return !ai_endpoint_passes(air->endpoint) || air->r->method_number == M_GET
+           || (air->ask.model && !ai_endpoint_is_kept(air->endpoint));
+}
+
 static int on_forward(ai_request_t *air)
 {
     const route_conf_t *conf = conf_of(air->r);
     const apr_array_header_t *targets = air->plan;
-    int rounds = (int)route_conf_number(conf, ROUTE_RETRIES);
+    int rounds = may_repeat(air) ? (int)route_conf_number(conf, ROUTE_RETRIES) : 0;
 
-    if (!air->ask.model) {
-        /* A file or a batch lives at one provider, and to upload it twice is no repair. */
+    if (has_one_target(air)) {
         apr_array_header_t *first = apr_array_make(air->r->pool, 1, sizeof(const ai_target_t *));
 
         APR_ARRAY_PUSH(first, const ai_target_t *) =
             APR_ARRAY_IDX(targets, 0, const ai_target_t *);
         targets = first;
-        rounds = 0;
     }
     return route_retry_run(ai, air, targets, rounds, route_conf_number(conf, ROUTE_BACKOFF),
                            moves_on, conf->fallback);

@@ -294,6 +294,13 @@ rule('the headers that go up are in docs/mod_ai_route.md',
      strings_of('modules/core/ai_upstream.c', 'passing_prefixes'));
 rule('the headers of an answer that are dropped are in docs/mod_ai.md',
      grep { $core !~ /^\|.*`\Q$_\E`.*\| dropped \|$/m } strings_of('modules/core/ai_gate.c', 'dropped'));
+my ($rows) = slurp('modules/lib/ai_chat.c') =~ /\bendpoints\[\w+\] = \{(.*?)\n\};/s;
+my @endpoints = ($rows // '') =~ /\{ "([a-z-]+)"/g;
+cmp_ok(scalar(@endpoints), '>', 10, 'endpoints were found');
+my ($words) = slurp('docs/notes.md') =~ /^\| `ai-endpoint` \| ([^|]+)/m;
+is_deeply([sort(($words // '') =~ /`([a-z-]+)`/g)], [sort @endpoints],
+          'docs/notes.md has the endpoints of ai_chat.c');
+rule('docs/mod_ai.md has them, too', grep { $core !~ /^\|[^|]+\| [^|]*`\Q$_\E`/m } @endpoints);
 my ($dialects) = slurp('modules/Makefile.am') =~ /^AI_DIALECTS\s*=((?:.*\\\n)*.*)$/m;
 rule('every dialect is named under AITargetDialect',
      grep { $block{AITargetDialect}{text} !~ /`\Q$_\E`/ } ($dialects // '') =~ /dialect_(\w+)\.c/g);

@@ -44,6 +44,8 @@ void buf_fmt(buf_t *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 void buf_quote(buf_t *b, const char *p, size_t n);
 /* Room for n more bytes; the caller raises b->len by what it wrote. */
 char *buf_room(buf_t *b, size_t n);
+/* Adds n bytes in base64. */
+void buf_base64(buf_t *b, const char *p, size_t n);
 /* Forgets the first n bytes. */
 void buf_drop(buf_t *b, size_t n);
 /* Gives the memory back; the buffer stays usable. */
@@ -106,7 +108,7 @@ typedef struct {
     long cut, bytes, stall, reset, garbage, error;
     long wrongtype, length, usage, body;
     long retry_after, retry_after_ms, should_retry;
-    long eol, comment, done, close;
+    long eol, comment, done, close, early;
     long tool, calls, thought, redacted, whole, refuse, json, echo, fail;
     char id[SCRIPT_TEXT], key[SCRIPT_TEXT], mark[SCRIPT_TEXT], seq[SCRIPT_TEXT];
     char finish[SCRIPT_TEXT], message[SCRIPT_TEXT];
@@ -164,6 +166,24 @@ int http_read(conn_t *conn, const char **why);
 text_t http_header(const call_t *call, const char *name);
 const char *http_reason(int status);
 
+/* ------------------------------------------------------------- sim_form.c: reading a request body */
+
+typedef struct {
+    text_t head, value, filename;
+    int whole;                   /* its end is there */
+} part_t;
+
+int form_is(const call_t *call);
+/* The first part of that name.  Returns 0 when there is none. */
+int form_part(const call_t *call, const char *name, part_t *part);
+text_t form_field(const call_t *call, const char *name);
+/* A member of the request, be it a form or JSON: as it stands there, and as text. */
+text_t call_member(const call_t *call, const char *name);
+void call_text(const call_t *call, const char *name, buf_t *out);
+int call_text_is(const call_t *call, const char *name, const char *value);
+/* The body without white space before it. */
+text_t call_json(const call_t *call);
+
 /* --------------------------------------------------------------- sim_answer.c: what is said */
 
 typedef enum { ANSWER_WORDS, ANSWER_LITERAL, ANSWER_REFUSAL, ANSWER_TOOLS } answer_kind_t;
@@ -202,7 +222,8 @@ void answer_header_name(text_t name, buf_t *out);
  * object. */
 void answer_echo(const call_t *call, buf_t *out);
 
-/* ---- sim_chat.c, sim_responses.c, sim_anthropic.c, sim_plain.c: the wire text, per endpoint */
+/* ---- sim_chat.c, sim_responses.c, sim_anthropic.c, sim_media.c, sim_files.c, sim_plain.c: the
+ *      wire text, per endpoint */
 
 typedef enum { DIALECT_OPENAI, DIALECT_ANTHROPIC } dialect_t;
 
@@ -222,12 +243,21 @@ typedef struct {
     void (*plain)(call_t *call, buf_t *out);
     int (*event)(call_t *call, long step, event_t *ev);
     void (*error)(call_t *call, long step, event_t *ev);
+    int (*wants_stream)(const call_t *call);    /* NULL: "stream":true */
+    int takes_form;              /* its request may be a form, too */
+    int has_default_model;       /* it may name no model */
 } endpoint_t;
 
 extern const endpoint_t endpoint_chat, endpoint_completions, endpoint_responses;
 extern const endpoint_t endpoint_messages, endpoint_count_tokens, endpoint_claude_models;
 extern const endpoint_t endpoint_embeddings, endpoint_models, endpoint_echo;
+extern const endpoint_t endpoint_images, endpoint_speech, endpoint_transcriptions;
+extern const endpoint_t endpoint_moderations, endpoint_rerank, endpoint_files, endpoint_batches;
 const endpoint_t *endpoint_find(const call_t *call);
+/* The endpoint of what is kept under an id, or NULL. */
+const endpoint_t *files_endpoint(const call_t *call);
+/* Forgets all that is kept. */
+void files_forget(void);
 /* The body of an error status, in OpenAI's shape. */
 void error_body(int status, const char *message, const char *param, buf_t *out);
 /* The same in Anthropic's. */
@@ -281,6 +311,7 @@ struct call {
     int header_count;
     text_t method, target, path, query, request_id;
     int http10, keep, is_control;
+    long early;                  /* of the body bytes to be read, -1: all */
     size_t body_len;
     uint64_t body_hash;
     script_t script;
@@ -290,7 +321,7 @@ struct call {
     /* what is answered */
     answer_t answer;
     int status, chunked, is_error_answer;
-    const char *content_type;
+    const char *content_type, *plain_type;
     buf_t piece;                 /* the event that is going out */
     size_t piece_off, in_flight;
     long step, step_tokens;
@@ -325,7 +356,9 @@ long call_active_count(void);
 
 /* ------------------------------------------------------ sim_request.c: reading what is asked */
 
-/* The request has arrived in full. */
+/* How much of the body is waited for: what the header's script says, else -1. */
+long request_early(const call_t *call);
+/* The request has arrived in full, or as far as it is waited for. */
 void request_ready(call_t *call);
 /* The request was not HTTP. */
 void request_refuse(call_t *call, const char *why);

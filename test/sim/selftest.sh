@@ -717,6 +717,107 @@ $u,$t,"tool_choice":{"type":"none","disable_parallel_tool_use":true}|tool_choice
 "messages":[{"role":"assistant","content":[$w,{"type":"tool_use","id":"c1","name":"f","input":{}}]},{"role":"user","content":[$r]}],$t,"thinking":{"type":"enabled","budget_tokens":1024}|
 "messages":[$a,{"role":"user","content":[$r]}],$t,"thinking":{"type":"enabled","budget_tokens":1024}|messages.0
 END
+post /v1/responses "tokens=1" '{"prompt":{"id":"pmpt_1"}}'
+check "responses: a stored prompt is enough" is "$code" 200
+
+# --- moderations, rerankings
+post /v1/moderations "" '{"input":["a","b"]}'
+check "moderations: two results" is "$code$(times '"flagged":false')" 2002
+check "moderations: a model of its own" has '"model":"omni-moderation-latest"'
+check "moderations: no usage" lacks usage
+post /v1/moderations "" '{"model":"m"}'
+check "moderations: no input: 400" is "$code" 400
+post /v1/rerank "" '{"model":"m","query":"12345678","documents":["a","b","c"],"top_n":2}'
+check "rerank: top_n" is "$code$(times '"relevance_score"')" 2002
+check "rerank: tokens in meta" has '"meta":{"api_version":{"version":"2"},"billed_units":{"search_units":1},"tokens":{"input_tokens":2}}'
+
+# --- images
+post /v1/images/generations "tokens=5" '{"prompt":"12345678","n":2}'
+check "images: two pictures" is "$code$(times '"b64_json"')" 2002
+check "images: usage" has '"usage":{"input_tokens":2,"output_tokens":5,"total_tokens":7}'
+post /v1/images/generations "tokens=5" '{"prompt":"x","stream":true,"partial_images":2}'
+check "images: two partial ones" is "$(times '"type":"image_generation.partial_image"')" 2
+check "images: events have names" is "$(times 'event: image_generation.completed')" 1
+check "images: usage at the end" is "$(times '"usage"')" 1
+post /v1/images/generations "error=2" '{"prompt":"x","stream":true,"partial_images":2}'
+check "images: error=2" has 'data: {"type":"error","error":{'
+printf 'RIFF\r\n--x\0\377\n' >"$dir/sound"
+
+# --- speech
+say='{"model":"m","input":"12345678","voice":"alloy"'
+post /v1/audio/speech "tokens=3" "$say}"
+check "speech: bytes" is "$code$(size)" 200144
+check "speech: of its type" head_has 'content-type: audio/mpeg'
+post /v1/audio/speech "tokens=2;size=1000" "$say,\"response_format\":\"wav\"}"
+check "speech: wav, size=1000" is "$(size)$(head_has 'content-type: audio/wav' && echo .)" 2000.
+post /v1/audio/speech "tokens=3" "$say,\"stream_format\":\"sse\"}"
+check "speech: events" is "$(times '"type":"speech.audio.delta","audio":"')" 3
+check "speech: the last one has usage" ends_with 'data: {"type":"speech.audio.done","usage":{"input_tokens":2,"output_tokens":3,"total_tokens":5}}'
+post /v1/audio/speech "tokens=3;done=0" "$say,\"stream_format\":\"sse\"}"
+check "speech: done=0" lacks speech.audio.done
+post /v1/audio/speech "" '{"model":"m","input":"x"}'
+check "speech: no voice: 400" is "$code" 400
+
+# --- transcriptions, forms
+call() { # SCRIPT CURL OPTIONS...
+    local s=$1
+    shift
+    serial=$((serial + 1))
+    id=t$serial
+    : >"$dir/head"; : >"$dir/body"
+    code=$(curl -s --max-time 20 -D "$dir/head" -o "$dir/body" -w '%{http_code}' -H "X-Sim: $s" \
+        -H "X-Request-Id: $id" "$@")
+    rc=$?
+    wait_for "$id"
+}
+audio=http://127.0.0.1:$port/v1/audio
+call "tokens=3" -F "file=@$dir/sound" -F model=m "$audio/transcriptions"
+check "transcription: JSON" ends_with '{"text":"the river keeps","usage":{"type":"tokens","input_tokens":10,"output_tokens":3,"total_tokens":13}}'
+check "transcription: the model of the form" truth_has '"model":"m"'
+call "" -F "file=@$dir/sound" -F "model=m?tokens=2" -F response_format=text "$audio/translations"
+check "translation: text, script in the form" ends_with "the river"
+check "translation: plain" head_has 'content-type: text/plain'
+call "tokens=2" -F "file=@$dir/sound" -F model=m -F response_format=srt "$audio/transcriptions"
+check "transcription: srt" has '00:00:00,000 --> 00:00:09,000'
+call "tokens=2" -F "file=@$dir/sound" -F model=m -F response_format=verbose_json "$audio/transcriptions"
+check "transcription: verbose_json" has '"usage":{"type":"duration","seconds":9}'
+call "tokens=2" -F "file=@$dir/sound" -F model=m -F stream=true "$audio/transcriptions"
+check "transcription: events" is "$(times '"type":"transcript.text.delta"')" 2
+check "transcription: the last one" has '{"type":"transcript.text.done","text":"the river","usage":{'
+call "" -F "file=@$dir/sound" "$audio/transcriptions"
+check "transcription: no model: 400" is "$code" 400
+call "" -F model=m "$audio/transcriptions"
+check "transcription: no file: 400" is "$code" 400
+call "early=500;status=413" -F model=m -F "file=@$sim" "$audio/transcriptions"
+check "early=500: answered" is "$code" 413
+check "early=500: and closed" head_has 'connection: close'
+
+# --- files and batches
+url=http://127.0.0.1:$port/v1
+call "" -F purpose=batch -F "file=@$dir/sound;filename=a.jsonl" "$url/files"
+check "files: uploaded" has '"object":"file","bytes":12,"created_at":1700000000,"filename":"a.jsonl","purpose":"batch"'
+file=$(sed -n 's/^{"id":"\([^"]*\)".*/\1/p' "$dir/body")
+call "" "$url/files/$file"
+check "files: told" has "\"id\":\"$file\""
+call "" "$url/files/$file/content"
+check "files: every byte" cmp -s "$dir/sound" "$dir/body"
+call "" "$url/files"
+check "files: listed" has '"object":"list","data":[{"id":"file-sim'
+post /v1/batches "" "{\"input_file_id\":\"$file\",\"endpoint\":\"/v1/chat/completions\"}"
+check "batches: made" has "\"object\":\"batch\",\"endpoint\":\"/v1/chat/completions\",\"input_file_id\":\"$file\""
+batch=$(sed -n 's/^{"id":"\([^"]*\)".*/\1/p' "$dir/body")
+post "/v1/batches/$batch/cancel" "" ""
+check "batches: cancelled" has '"status":"cancelling"'
+call "" "$url/batches"
+check "batches: listed" has "\"id\":\"$batch\""
+post /v1/batches "" '{"input_file_id":"file-none"}'
+check "batches: of a file that is not there: 400" is "$code" 400
+call "" -X DELETE "$url/files/$file"
+check "files: deleted" has '"deleted":true'
+call "" "$url/files/$file"
+check "files: and gone" is "$code" 404
+call "" "$url/batches/batch_none"
+check "batches: not there: 404" is "$code" 404
 
 # --- bad requests
 post /v1/chat/completions "" '{"model":'

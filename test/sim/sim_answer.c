@@ -14,6 +14,7 @@
 #define PIECE_BYTES 16
 #define PIECES_AIM 256           /* a long text is cut into about so many */
 #define CHOICES_MAX 128
+#define FILE_TOKENS 10           /* what an uploaded sound or picture counts in the prompt */
 #define EXCESS 100
 
 /* Some take two, three and four bytes in UTF-8, so that splits fall inside characters. */
@@ -99,9 +100,20 @@ long answer_tokens(const call_t *call)
 {
     const answer_t *a = &call->answer;
 
-    if (call->endpoint == &endpoint_embeddings || call->endpoint == &endpoint_models
-        || call->endpoint == &endpoint_count_tokens || call->endpoint == &endpoint_claude_models) {
-        return 0;
+    static const endpoint_t *const silent[] = {
+        &endpoint_embeddings,  &endpoint_models,      &endpoint_count_tokens,
+        &endpoint_claude_models, &endpoint_moderations, &endpoint_rerank, &endpoint_files,
+        &endpoint_batches,
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+        if (call->endpoint == silent[i]) {
+            return 0;
+        }
+    }
+    if (call->endpoint == &endpoint_images) {
+        return a->pieces;                /* n is of pictures */
     }
     return a->pieces * a->choices + call->script.reasoning;
 }
@@ -318,12 +330,15 @@ static long choices_of(const call_t *call, text_t request)
     return prompts > 1 ? choices * prompts : choices;
 }
 
-static long prompt_tokens_of(text_t request)
+static long prompt_tokens_of(const call_t *call, text_t request)
 {
     static const char *const places[] = { "messages", "system", "prompt", "instructions",
-                                          "input" };
+                                          "input", "query" };
     size_t i, bytes = 0;
 
+    if (form_is(call)) {
+        return FILE_TOKENS + (long)((form_field(call, "prompt").n + 3) / 4);
+    }
     for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         bytes += json_content_bytes(json_get(request, places[i]));
     }
@@ -338,7 +353,7 @@ void answer_compose(call_t *call, text_t request)
     a->finish = "stop";
     a->max_tokens = limit_of(request);
     a->choices = choices_of(call, request);
-    a->prompt_tokens = prompt_tokens_of(request);
+    a->prompt_tokens = prompt_tokens_of(call, request);
     if (call->endpoint == &endpoint_messages) {
         a->prompt_tokens += s->cached + s->written;
     }
@@ -462,6 +477,15 @@ void answer_usage(call_t *call, long spent, buf_t *out)
     }
     else if (call->endpoint == &endpoint_messages) {
         add_claude_usage(call, spent, &f, out);
+    }
+    else if (call->endpoint == &endpoint_rerank) {
+        buf_fmt(out, "{\"input_tokens\":%s}", f.prompt);
+    }
+    else if (call->endpoint == &endpoint_images || call->endpoint == &endpoint_speech
+             || call->endpoint == &endpoint_transcriptions) {
+        buf_fmt(out, "{%s\"input_tokens\":%s,\"output_tokens\":%s,\"total_tokens\":%s}",
+                call->endpoint == &endpoint_transcriptions ? "\"type\":\"tokens\"," : "",
+                f.prompt, f.completion, f.total);
     }
     else if (call->endpoint == &endpoint_responses) {
         buf_fmt(out, "{\"input_tokens\":%s,\"input_tokens_details\":{\"cached_tokens\":%ld,"

@@ -427,11 +427,11 @@ static void models(call_t *call, buf_t *out)
 }
 
 const endpoint_t endpoint_messages = {
-    "messages", { "max_tokens", "messages" }, DIALECT_ANTHROPIC, plain, event, error
+    "messages", { "max_tokens", "messages" }, DIALECT_ANTHROPIC, plain, event, error, NULL, 0, 0
 };
 const endpoint_t endpoint_count_tokens = {
-    "count_tokens", { "messages" }, DIALECT_ANTHROPIC, count_tokens, NULL, NULL
+    "count_tokens", { "messages" }, DIALECT_ANTHROPIC, count_tokens, NULL, NULL, NULL, 0, 0
 };
 const endpoint_t endpoint_claude_models = {
-    "models", { NULL }, DIALECT_ANTHROPIC, models, NULL, NULL
+    "models", { NULL }, DIALECT_ANTHROPIC, models, NULL, NULL, NULL, 0, 0
 };

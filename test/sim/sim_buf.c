@@ -207,3 +207,22 @@ text_t query_value(text_t query, const char *name)
     }
     return (text_t) { NULL, 0 };
 }
+
+void buf_base64(buf_t *b, const char *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *raw = (const unsigned char *)p;
+    char *to = buf_room(b, n * 4 / 3 + 4);
+    size_t i, len = 0;
+
+    for (i = 0; i < n; i += 3) {
+        unsigned group = (unsigned)raw[i] << 16 | (i + 1 < n ? (unsigned)raw[i + 1] << 8 : 0)
+                         | (i + 2 < n ? (unsigned)raw[i + 2] : 0);
+
+        to[len++] = digits[group >> 18];
+        to[len++] = digits[group >> 12 & 63];
+        to[len++] = i + 1 < n ? digits[group >> 6 & 63] : '=';
+        to[len++] = i + 2 < n ? digits[group & 63] : '=';
+    }
+    b->len += len;
+}

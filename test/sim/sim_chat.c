@@ -307,8 +307,8 @@ static void error(call_t *call, long step, event_t *ev)
 }
 
 const endpoint_t endpoint_chat = {
-    "chat", { "messages" }, DIALECT_OPENAI, plain, event, error
+    "chat", { "messages" }, DIALECT_OPENAI, plain, event, error, NULL, 0, 0
 };
 const endpoint_t endpoint_completions = {
-    "completions", { "prompt" }, DIALECT_OPENAI, plain, event, error
+    "completions", { "prompt" }, DIALECT_OPENAI, plain, event, error, NULL, 0, 0
 };

@@ -125,6 +125,7 @@ void control_answer(call_t *call)
     else if (text_is(call->path, "/_sim/reset") && text_is(call->method, "POST")) {
         truth_reset();
         script_forget();
+    files_forget();
         buf_str(&call->piece, "{\"reset\":true}");
         send_now(call, 200);
     }

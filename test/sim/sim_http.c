@@ -15,6 +15,8 @@
 
 #define HEAD_MAX 262144
 #define BODY_MAX 1073741824L
+/* More of a body is counted, but not kept. */
+#define KEPT_MAX (16L << 20)
 
 enum { CHUNK_SIZE, CHUNK_DATA, CHUNK_DATA_END, CHUNK_TRAILER };
 
@@ -191,6 +193,7 @@ static int read_head(conn_t *conn, const char **why)
     call->keep = call->http10 ? text_is_nocase(connection, "keep-alive")
                               : !text_is_nocase(connection, "close");
     call->request_id = http_header(call, "x-request-id");
+    call->early = request_early(call);
     *why = plan_upload(conn);
     return *why ? -1 : 1;
 }
@@ -200,7 +203,11 @@ static void take_body(conn_t *conn, size_t n)
     call_t *call = conn->call;
     size_t i;
 
-    buf_add(&call->body, conn->in.p, n);
+    if (call->body_len < KEPT_MAX) {
+        size_t room = KEPT_MAX - call->body_len;
+
+        buf_add(&call->body, conn->in.p, n < room ? n : room);
+    }
     for (i = 0; i < n; i++) {
         call->body_hash = (call->body_hash ^ (unsigned char)conn->in.p[i]) * 0x100000001b3ULL;
     }
@@ -324,9 +331,11 @@ static void send_continue(conn_t *conn)
 
 int http_read(conn_t *conn, const char **why)
 {
+    int r;
+
     *why = NULL;
     if (conn->state == CONN_HEAD) {
-        int r = read_head(conn, why);
+        r = read_head(conn, why);
 
         if (r <= 0) {
             return r;
@@ -334,5 +343,10 @@ int http_read(conn_t *conn, const char **why)
         conn->state = CONN_BODY;
         send_continue(conn);
     }
-    return read_body(conn, why);
+    r = read_body(conn, why);
+    if (r == 0 && conn->call->early >= 0 && conn->call->body_len >= (size_t)conn->call->early) {
+        conn->call->keep = 0;            /* what is left of the body is no request */
+        return 1;
+    }
+    return r;
 }

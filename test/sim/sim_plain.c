@@ -73,31 +73,22 @@ void error_body(int status, const char *message, const char *param, buf_t *out)
 /* Adds n as little-endian float32 values in base64. */
 static void add_base64(const float *values, long count, buf_t *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t i, n = (size_t)count * 4;
-    unsigned char *raw = sim_alloc(n + 2);
-    char *to = buf_room(out, n * 4 / 3 + 4);
-    size_t len = 0;
+    buf_t raw = { NULL, 0, 0 };
+    long i;
 
-    for (i = 0; i < (size_t)count; i++) {
+    for (i = 0; i < count; i++) {
         uint32_t bits;
+        char bytes[4];
 
         memcpy(&bits, &values[i], 4);
-        raw[4 * i] = (unsigned char)bits;
-        raw[4 * i + 1] = (unsigned char)(bits >> 8);
-        raw[4 * i + 2] = (unsigned char)(bits >> 16);
-        raw[4 * i + 3] = (unsigned char)(bits >> 24);
+        bytes[0] = (char)bits;
+        bytes[1] = (char)(bits >> 8);
+        bytes[2] = (char)(bits >> 16);
+        bytes[3] = (char)(bits >> 24);
+        buf_add(&raw, bytes, 4);
     }
-    for (i = 0; i < n; i += 3) {
-        unsigned group = (unsigned)(raw[i] << 16 | raw[i + 1] << 8 | raw[i + 2]);
-
-        to[len++] = digits[group >> 18];
-        to[len++] = digits[group >> 12 & 63];
-        to[len++] = i + 1 < n ? digits[group >> 6 & 63] : '=';
-        to[len++] = i + 2 < n ? digits[group & 63] : '=';
-    }
-    out->len += len;
-    free(raw);
+    buf_base64(out, raw.p, raw.len);
+    buf_free(&raw);
 }
 
 /* One vector: its numbers follow from the input's bytes, so equal inputs get equal vectors. */
@@ -229,34 +220,45 @@ static void echo(call_t *call, buf_t *out)
 }
 
 const endpoint_t endpoint_embeddings = {
-    "embeddings", { "input" }, DIALECT_OPENAI, embeddings, NULL, NULL
+    "embeddings", { "input" }, DIALECT_OPENAI, embeddings, NULL, NULL, NULL, 0, 0
 };
 const endpoint_t endpoint_models = {
-    "models", { NULL }, DIALECT_OPENAI, models, NULL, NULL
+    "models", { NULL }, DIALECT_OPENAI, models, NULL, NULL, NULL, 0, 0
 };
 const endpoint_t endpoint_echo = {
-    "echo", { NULL }, DIALECT_OPENAI, echo, NULL, NULL
+    "echo", { NULL }, DIALECT_OPENAI, echo, NULL, NULL, NULL, 0, 0
+};
+
+/* What is asked with POST and known by the end of its path. */
+static const struct {
+    const char *end;
+    const endpoint_t *endpoint;
+} posted[] = {
+    { "/chat/completions", &endpoint_chat },
+    { "/completions", &endpoint_completions },
+    { "/responses", &endpoint_responses },
+    { "/embeddings", &endpoint_embeddings },
+    { "/moderations", &endpoint_moderations },
+    { "/images/generations", &endpoint_images },
+    { "/images/edits", &endpoint_images },
+    { "/images/variations", &endpoint_images },
+    { "/audio/speech", &endpoint_speech },
+    { "/audio/transcriptions", &endpoint_transcriptions },
+    { "/audio/translations", &endpoint_transcriptions },
+    { "/rerank", &endpoint_rerank },
+    { "/messages/count_tokens", &endpoint_count_tokens },
 };
 
 const endpoint_t *endpoint_find(const call_t *call)
 {
     text_t path = call->path;
+    size_t i;
 
     if (text_is(call->method, "POST")) {
-        if (text_ends(path, "/chat/completions")) {
-            return &endpoint_chat;
-        }
-        if (text_ends(path, "/completions")) {
-            return &endpoint_completions;
-        }
-        if (text_ends(path, "/responses")) {
-            return &endpoint_responses;
-        }
-        if (text_ends(path, "/embeddings")) {
-            return &endpoint_embeddings;
-        }
-        if (text_ends(path, "/messages/count_tokens")) {
-            return &endpoint_count_tokens;
+        for (i = 0; i < sizeof(posted) / sizeof(posted[0]); i++) {
+            if (text_ends(path, posted[i].end)) {
+                return posted[i].endpoint;
+            }
         }
         /* OpenAI's threads have messages, too. */
         if (text_ends(path, "/messages") && !memmem(path.p, path.n, "/threads/", 9)) {
@@ -268,5 +270,5 @@ const endpoint_t *endpoint_find(const call_t *call)
         return http_header(call, "anthropic-version").p ? &endpoint_claude_models
                                                         : &endpoint_models;
     }
-    return &endpoint_echo;
+    return files_endpoint(call) ? files_endpoint(call) : &endpoint_echo;
 }

@@ -103,19 +103,20 @@ static void check_members(call_t *call, text_t request, int is_json)
         refuse(call, "header is required", "anthropic-version");
         return;
     }
-    if (!e->required[0]) {
-        return;
+    if (!e->required[0]
+        || (e == &endpoint_responses && json_get(json_get(request, "prompt"), "id").p)) {
+        return; /* a stored prompt says all that is needed */
     }
-    if (!is_json) {
+    if (!is_json && !(e->takes_form && form_is(call))) {
         refuse(call, "The body of the request is not valid JSON.", NULL);
         return;
     }
-    if (call->model.len == 0) {
+    if (call->model.len == 0 && !e->has_default_model) {
         refuse(call, "The request names no model.", "model");
         return;
     }
     for (i = 0; i < count && e->required[i]; i++) {
-        if (!json_get(request, e->required[i]).p) {
+        if (!call_member(call, e->required[i]).p) {
             refuse(call, "A required parameter is missing.", e->required[i]);
             return;
         }
@@ -153,7 +154,9 @@ static int understand(call_t *call, text_t request)
     int is_json = json_valid(request);
     int fine;
 
-    json_decode(is_json ? json_get(request, "model") : TEXT(""), &call->model);
+    if (is_json || form_is(call)) {
+        call_text(call, "model", &call->model);
+    }
     fine = read_script(call, &why);
     if (!fine) {
         buf_add(&why, "", 1);
@@ -169,9 +172,32 @@ static int understand(call_t *call, text_t request)
     return call->status == 0;
 }
 
+long request_early(const call_t *call)
+{
+    text_t header = http_header(call, "x-sim");
+    buf_t why = { NULL, 0, 0 };
+    script_t script;
+    long early = -1;
+
+    script_init(&script);
+    if (header.p && script_read(&script, header, &why)) {
+        early = script.early;
+    }
+    buf_free(&why);
+    return early;
+}
+
+static int wants_stream(const call_t *call)
+{
+    const endpoint_t *e = call->endpoint;
+
+    return e->event && (e->wants_stream ? e->wants_stream(call)
+                                        : json_is_true(json_get(call_json(call), "stream")));
+}
+
 void request_ready(call_t *call)
 {
-    text_t request = buf_text(&call->body);
+    text_t request = form_is(call) ? TEXT("{}") : call_json(call);
 
     call->phase = PHASE_DELAY;
     if (control_claims(call->path)) {
@@ -180,26 +206,24 @@ void request_ready(call_t *call)
         return;
     }
     call->seq = truth_next_seq();
-    while (request.n && strchr(" \t\r\n", *request.p) && *request.p) {
-        request.p++;
-        request.n--;
-    }
     call->endpoint = endpoint_find(call);
     if (understand(call, request)) {
-        call->stream = call->endpoint->event && json_is_true(json_get(request, "stream"))
-                       && !call->script.whole;
+        call->stream = wants_stream(call) && !call->script.whole;
         call->include_usage = json_is_true(json_get(json_get(request, "stream_options"),
                                                     "include_usage"));
         answer_compose(call, request);
         call->status = call->script.status ? (int)call->script.status : 200;
         call->content_type = "text/event-stream; charset=utf-8";
         if (!prepare_failure(call) && !call->stream) {
+            call->plain_type = "application/json";
             call->endpoint->plain(call, &call->piece);
             call->step_tokens = answer_tokens(call);
-            call_plain(call, call->status, "application/json");
+            call_plain(call, call->status, call->plain_type);
         }
     }
-    buf_free(&call->body);
+    if (!call->stream) {
+        buf_free(&call->body); /* events look into the request again */
+    }
     control_wake(call->request_id);
     call_run(call);
 }

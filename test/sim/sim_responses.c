@@ -296,5 +296,5 @@ static void error(call_t *call, long step, event_t *ev)
 }
 
 const endpoint_t endpoint_responses = {
-    "responses", { "input" }, DIALECT_OPENAI, plain, event, error
+    "responses", { "input" }, DIALECT_OPENAI, plain, event, error, NULL, 0, 0
 };

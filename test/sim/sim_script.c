@@ -81,6 +81,7 @@ static const row_t keys[] = {
     { "comment", AT(comment), KIND_NUMBER, 0, 1, 0, 0, NULL },
     { "done", AT(done), KIND_NUMBER, 0, 1, 1, 1, NULL },
     { "close", AT(close), KIND_NUMBER, 0, 1, 0, 0, NULL },
+    { "early", AT(early), KIND_NUMBER, 0, COUNT_MAX, AT_NEVER, 0, NULL },
     { "tool", AT(tool), KIND_NUMBER, 0, 1, 0, 0, NULL },
     { "calls", AT(calls), KIND_NUMBER, 1, ANSWER_TOOL_COUNT, ANSWER_TOOL_COUNT, 0, NULL },
     { "thought", AT(thought), KIND_NUMBER, 0, 1, 0, 0, NULL },

@@ -114,10 +114,38 @@ static void test_endpoints(void)
         { "/models/gpt-4o", AI_ENDPOINT_MODEL, "gpt-4o" },
         { "/models/meta-llama/Llama-3", AI_ENDPOINT_MODEL, "meta-llama/Llama-3" },
         { "/models/", AI_ENDPOINT_OTHER, NULL },
-        { "/chat/completions/", AI_ENDPOINT_OTHER, NULL },
-        { "/chat/completions/id", AI_ENDPOINT_OTHER, NULL },
+        { "/chat/completions/", AI_ENDPOINT_STORED, NULL },
+        { "/chat/completions/id", AI_ENDPOINT_STORED, NULL },
         { "/Chat/Completions", AI_ENDPOINT_OTHER, NULL },
-        { "/responses", AI_ENDPOINT_OTHER, NULL },
+        { "/completions", AI_ENDPOINT_COMPLETIONS, NULL },
+        { "/completions/x", AI_ENDPOINT_OTHER, NULL },
+        { "/responses", AI_ENDPOINT_RESPONSES, NULL },
+        { "/responses/resp_1", AI_ENDPOINT_STORED, NULL },
+        { "/responses/resp_1/cancel", AI_ENDPOINT_STORED, NULL },
+        { "/responses/input_tokens", AI_ENDPOINT_OTHER, NULL },
+        { "/responses/compact", AI_ENDPOINT_OTHER, NULL },
+        { "/moderations", AI_ENDPOINT_MODERATIONS, NULL },
+        { "/images/generations", AI_ENDPOINT_IMAGES, NULL },
+        { "/images/edits", AI_ENDPOINT_IMAGES, NULL },
+        { "/images/variations", AI_ENDPOINT_IMAGES, NULL },
+        { "/images", AI_ENDPOINT_OTHER, NULL },
+        { "/audio/speech", AI_ENDPOINT_SPEECH, NULL },
+        { "/audio/transcriptions", AI_ENDPOINT_TRANSCRIPTIONS, NULL },
+        { "/audio/translations", AI_ENDPOINT_TRANSLATIONS, NULL },
+        { "/audio/voices", AI_ENDPOINT_OTHER, NULL },
+        { "/rerank", AI_ENDPOINT_RERANK, NULL },
+        { "/v2/rerank", AI_ENDPOINT_RERANK, NULL },
+        { "/files", AI_ENDPOINT_FILES, NULL },
+        { "/files/file-1/content", AI_ENDPOINT_FILES, NULL },
+        { "/filesystem", AI_ENDPOINT_OTHER, NULL },
+        { "/batches", AI_ENDPOINT_BATCHES, NULL },
+        { "/batches/b/cancel", AI_ENDPOINT_BATCHES, NULL },
+        { "/uploads/u/parts", AI_ENDPOINT_STORED, NULL },
+        { "/fine_tuning/jobs", AI_ENDPOINT_STORED, NULL },
+        { "/vector_stores/vs_1/search", AI_ENDPOINT_STORED, NULL },
+        { "/conversations", AI_ENDPOINT_STORED, NULL },
+        { "/threads/t/runs", AI_ENDPOINT_STORED, NULL },
+        { "/videos", AI_ENDPOINT_STORED, NULL },
         { "/", AI_ENDPOINT_OTHER, NULL },
     };
     apr_size_t i;
@@ -165,6 +193,14 @@ static void test_edits(void)
         { AI_ENDPOINT_OTHER, "{\"model\":\"a\",\"stream\":true}", "b", 1,
           "{\"model\":\"b\",\"stream\":true}" },
         { AI_ENDPOINT_OTHER, "{\"x\":1}", "b", 1, "{\"x\":1}" },
+        { AI_ENDPOINT_COMPLETIONS, "{\"model\":\"a\",\"prompt\":\"x\",\"stream\":true}", "b", 1,
+          "{\"model\":\"b\",\"prompt\":\"x\",\"stream\":true,"
+          "\"stream_options\":{\"include_usage\":true}}" },
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"input\":\"x\",\"stream\":true}", "b", 1,
+          "{\"model\":\"b\",\"input\":\"x\",\"stream\":true}" },
+        { AI_ENDPOINT_MODERATIONS, "{\"input\":\"x\"}", "b", 1, "{\"input\":\"x\"}" },
+        { AI_ENDPOINT_SPEECH, "{\"model\":\"a\",\"input\":\"x\",\"stream_format\":\"sse\"}", "b", 1,
+          "{\"model\":\"b\",\"input\":\"x\",\"stream_format\":\"sse\"}" },
         { AI_ENDPOINT_EMBEDDINGS, "{\"model\":\"a\",\"input\":[1,2]}", "b", 1,
           "{\"model\":\"b\",\"input\":[1,2]}" },
     };
@@ -178,6 +214,43 @@ static void test_edits(void)
 
         is_bytes(got, got ? strlen(got) : 0, edits[i].want, strlen(edits[i].want),
                  "an edit leaves every other byte");
+    }
+}
+
+/* What only one provider can answer. */
+static void test_kept(void)
+{
+    static const struct {
+        ai_endpoint_e endpoint;
+        const char *body;
+        int kept;
+    } rows[] = {
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"input\":\"x\"}", 0 },
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"previous_response_id\":\"resp_1\"}", 1 },
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"previous_response_id\":null}", 0 },
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"conversation\":{\"id\":\"conv_1\"}}", 1 },
+        { AI_ENDPOINT_RESPONSES, "{\"prompt\":{\"id\":\"pmpt_1\"}}", 1 },
+        { AI_ENDPOINT_RESPONSES,
+          "{\"model\":\"a\",\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]}", 1 },
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"tools\":[{\"vector_store_ids\":[\"vs_1\"]}]}",
+          1 },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"messages\":[{\"content\":[{\"type\":\"file\","
+          "\"file\":{\"file_id\":\"file-1\"}}]}]}", 1 },
+        { AI_ENDPOINT_CHAT,
+          "{\"model\":\"a\",\"messages\":[{\"content\":\"{\\\"file_id\\\":1} file_id\"}]}", 0 },
+        { AI_ENDPOINT_CHAT, "{\"model\":\"a\",\"conversation\":\"x\"}", 0 },
+        { AI_ENDPOINT_IMAGES, "{\"images\":[{\"file_id\":\"file-1\"}]}", 1 },
+        { AI_ENDPOINT_EMBEDDINGS, "{\"model\":\"a\",\"x\":{\"file_id\":1}}", 0 },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *param = NULL;
+        ai_ask_t ask;
+
+        ok(frame_edit(rows[i].body, rows[i].endpoint, NULL, 0, &ask, &param)
+               && ask.kept == rows[i].kept,
+           "%s is kept by one provider: %d", rows[i].body, ask.kept);
     }
 }
 
@@ -197,6 +270,12 @@ static void test_asks(void)
           "{\"model\":\"g\",\"stream\":true,\"stream_options\":{\"include_usage\":\"true\"}}", "g",
           1, 0 },
         { AI_ENDPOINT_OTHER, "{\"input\":\"x\"}", NULL, 0, 0 },
+        { AI_ENDPOINT_MODERATIONS, "{\"input\":\"x\"}", NULL, 0, 0 },
+        { AI_ENDPOINT_IMAGES, "{\"prompt\":\"x\",\"stream\":true}", NULL, 1, 0 },
+        { AI_ENDPOINT_RESPONSES, "{\"prompt\":{\"id\":\"pmpt_1\"}}", NULL, 0, 0 },
+        { AI_ENDPOINT_SPEECH, "{\"model\":\"t\",\"stream_format\":\"sse\"}", "t", 1, 0 },
+        { AI_ENDPOINT_SPEECH, "{\"model\":\"t\",\"stream_format\":\"audio\"}", "t", 0, 0 },
+        { AI_ENDPOINT_FILES, "{}", NULL, 0, 0 },
         { AI_ENDPOINT_OTHER, "{\"model\":\"g\",\"stream\":true}", "g", 1, 0 },
     };
     static const struct {
@@ -205,6 +284,14 @@ static void test_asks(void)
     } bad[] = {
         { AI_ENDPOINT_CHAT, "{}", "model" },
         { AI_ENDPOINT_EMBEDDINGS, "{\"input\":\"x\"}", "model" },
+        { AI_ENDPOINT_COMPLETIONS, "{\"prompt\":\"x\"}", "model" },
+        { AI_ENDPOINT_RESPONSES, "{\"input\":\"x\"}", "model" },
+        { AI_ENDPOINT_RESPONSES, "{\"input\":\"x\",\"prompt\":null}", "model" },
+        { AI_ENDPOINT_SPEECH, "{\"input\":\"x\"}", "model" },
+        { AI_ENDPOINT_RERANK, "{\"query\":\"x\"}", "model" },
+        { AI_ENDPOINT_TRANSCRIPTIONS, "{\"url\":\"x\"}", "model" },
+        { AI_ENDPOINT_RESPONSES, "{\"model\":\"a\",\"Previous_Response_Id\":\"r\"}",
+          "previous_response_id" },
         { AI_ENDPOINT_CHAT, "{\"model\":\"\"}", "model" },
         { AI_ENDPOINT_CHAT, "{\"model\":{}}", "model" },
         { AI_ENDPOINT_OTHER, "{\"model\":7}", "model" },
@@ -264,6 +351,7 @@ int main(void)
     frame_begin(&ai_dialect_openai, "openai");
     test_endpoints();
     test_asks();
+    test_kept();
     test_edits();
     test_read_error();
     test_write_error();

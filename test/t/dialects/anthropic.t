@@ -167,6 +167,12 @@ for my $row (['/messages', 0], ['/messages', 1], ['/messages/count_tokens', 0]) 
     $here = post('/one/v1/messages/batches', '{"requests":[]}');
     $log  = logged($here);
     is_deeply([$here->{status}, @$log{qw(dialect endpoint target)}],
+              [200, 'anthropic', 'batches', 'claude'], 'a batch passes')
+        or explain_it($here);
+
+    $here = post('/one/v1/complete', '{"prompt":"x"}');
+    $log  = logged($here);
+    is_deeply([$here->{status}, @$log{qw(dialect endpoint target)}],
               [200, 'anthropic', 'other', 'claude'], 'a path nobody knows passes')
         or explain_it($here);
 }
