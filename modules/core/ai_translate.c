@@ -184,6 +184,9 @@ int ai_translate_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e
 
     apr_pool_clear(x->event_pool);
     ai_write_begin(x->event_pool, out);
+    if (!x->writer) {
+        return 1; /* the end was written: what comes behind it is no part of the answer */
+    }
     x->translation = out;
     switch (kind) {
     case AI_EVENT_COMMENT: /* the gateway has heartbeats of its own */
@@ -192,6 +195,7 @@ int ai_translate_event(ai_exchange_t *x, const ai_sse_event_t *event, ai_event_e
         ai_fault_normalise(&x->stream.error);
         text = x->air->dialect->write_error_event(x->event_pool, &x->stream.error);
         ai_write_bytes(out, text);
+        x->writer = NULL;
         return 1;
     case AI_EVENT_DONE:
         ai_translate_end(x, out);

@@ -38,9 +38,9 @@ static int bad_arguments(openai_read_t *r, int old, const char *why)
 /* The arguments of a call: OpenAI has them as a string that holds a JSON object. */
 static int read_arguments(openai_read_t *r, ai_slice_t value, int old, ai_slice_t *object)
 {
-    ai_slice_t text = { value.p + 1, value.n - 2 };
     ai_json_doc_t doc;
     ai_json_error_t wrong;
+    ai_slice_t text;
 
     *object = AI_SLICE("{}");
     if (!value.p || (openai_is_text(value) && value.n == 2)) {
@@ -53,6 +53,7 @@ static int read_arguments(openai_read_t *r, ai_slice_t value, int old, ai_slice_
     if (!openai_is_text(value)) {
         return bad_arguments(r, old, "");
     }
+    text = (ai_slice_t){ value.p + 1, value.n - 2 };
     if (memchr(text.p, '\\', text.n)) {
         ai_json_string(r->p, value, &text.p, &text.n);
     }

@@ -190,7 +190,7 @@ static int read_audio(openai_read_t *r, ai_slice_t value)
     static const ai_slice_t words[WORDS] = { AI_WORD("data"), AI_WORD("format") };
     static const ai_slice_t formats[] = { AI_WORD("wav"), AI_WORD("mp3") };
     static const ai_slice_t media[] = { AI_WORD("audio/wav"), AI_WORD("audio/mp3") };
-    ai_slice_t found[WORDS], data;
+    ai_slice_t found[WORDS], data = { NULL, 0 };
     ai_part_t *part;
     int format;
 
@@ -199,8 +199,10 @@ static int read_audio(openai_read_t *r, ai_slice_t value)
     if (format < 0) {
         return bad_part(r, "input_audio.format", "must be \"wav\" or \"mp3\"");
     }
-    data = (ai_slice_t){ found[DATA].p + 1, found[DATA].n - 2 };
-    if (!openai_is_long_text(found[DATA]) || !ai_is_base64(data)) {
+    if (openai_is_long_text(found[DATA])) {
+        data = (ai_slice_t){ found[DATA].p + 1, found[DATA].n - 2 };
+    }
+    if (!data.p || !ai_is_base64(data)) {
         return bad_part(r, "input_audio.data", "must be a string in base64");
     }
     part = openai_add_part(r, AI_PART_AUDIO, AI_ROLE_USER);

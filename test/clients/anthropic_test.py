@@ -419,21 +419,11 @@ def bad_request():
     check_error(error, {"error": {"type": "invalid_request_error", "message": "model"}})
 
 
-def other_dialect():
-    client = connect(gateway("/sim"))
-    for stream in (False, True):
-        error = failure(lambda: client.messages.create(**hello("gpt-4o"), stream=stream),
-                        anthropic.BadRequestError, 400)
-        check_error(error, {"error": {"type": "invalid_request_error"}})
-        same(error.error_code, "dialect_mismatch", "error_code")
-
-
 GATEWAY_CELLS = {
     "no identity: AuthenticationError": no_identity,
     "a model that no route knows: NotFoundError": unknown_model,
     "the list of models is what the routes name": models_of_routes,
     "a request that is not right: BadRequestError": bad_request,
-    "targets that speak another dialect only: BadRequestError": other_dialect,
 }
 
 

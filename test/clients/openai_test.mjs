@@ -8,8 +8,8 @@
 
 import assert from 'node:assert/strict';
 
-import { CALLERS_KEY, RED_PIXEL, checkSeen, checkText, collect, failure, load, run }
-  from './stage.mjs';
+import { CALLERS_KEY, RED_PIXEL, bodySeen, checkSeen, checkText, collect, failure, isStarted,
+         load, run } from './stage.mjs';
 
 const OpenAI = load('openai');
 const { zodResponseFormat } = load('openai/helpers/zod');
@@ -158,9 +158,7 @@ const cells = {
                      { type: 'image_url', image_url: { url: PICTURE, detail: 'low' } }];
     const answer = await p.client.chat.completions.create(
       { model, messages: [{ role: 'user', content }] }, options);
-    const body = want.echo ? JSON.parse(answer.choices[0].message.content).body
-                           : (await p.truth(mark, 'ended')).body;
-    const seen = typeof body === 'string' ? JSON.parse(body) : body;
+    const seen = await bodySeen(p, { mark, want }, answer.choices[0].message.content);
     assert.deepEqual(seen.messages[0].content, content);
     if (!want.echo) {
       checkText(answer.choices[0].message.content, want);
@@ -505,8 +503,13 @@ const gatewayCells = {
   },
 };
 
-await run({
-  settings: { dialect: 'openai', connect, gatewayPath: (name) => `/${name}/v1`,
-              providerPath: '/v1' },
-  cells, simOnly, gatewayCells,
-});
+// What cross_openai.mjs uses.
+export { TOOLS, cells, checkError, checkToolCalls, checkUsage, connect, gateway, textOf };
+
+if (isStarted(import.meta.url)) {
+  await run({
+    settings: { dialect: 'openai', connect, gatewayPath: (name) => `/${name}/v1`,
+                providerPath: '/v1' },
+    cells, simOnly, gatewayCells,
+  });
+}

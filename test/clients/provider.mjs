@@ -18,8 +18,9 @@ const require = createRequire(`${process.env.AI_CLIENTS_DIR}/node/`);
 const { createServer } = require('@copilotkit/aimock');
 
 const LONGEST_WAIT_MS = 20_000;
-const scenes = ['openai', 'anthropic'].flatMap((dialect) => Object.values(JSON.parse(
-  readFileSync(new URL(`scenes_${dialect}.json`, import.meta.url), 'utf8')).aimock));
+const scenes = ['openai', 'anthropic', 'cross_openai', 'cross_anthropic'].flatMap(
+  (name) => Object.values(JSON.parse(
+    readFileSync(new URL(`scenes_${name}.json`, import.meta.url), 'utf8')).aimock));
 const calls = [];
 let waiters = [];
 

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { setTimeout as nap } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 
 export const CALLERS_KEY = 'sk-the-callers-own-key';
 export const RED_PIXEL =
@@ -19,6 +20,9 @@ export const RED_PIXEL =
 export const load = createRequire(`${process.env.AI_CLIENTS_DIR}/node/`);
 
 const CELL_LIMIT_MS = 60_000;
+
+// Is the file with this import.meta.url the one that was started, or does another one use it?
+export const isStarted = (url) => url === pathToFileURL(process.argv[1]).href;
 
 // ------------------------------------------------------------------------------- providers
 
@@ -135,6 +139,12 @@ export async function checkSeen(provider, mark, requestId) {
   assert.equal(seen.keyTail, provider.keyTail, 'the key that the provider was shown');
   assert.equal(seen.ended, 'finished');
   return seen;
+}
+
+// The body of a call as the provider got it: it says so, or echoes it in what it said.
+export async function bodySeen(p, scene, said) {
+  const seen = scene.want.echo ? JSON.parse(said).body : (await p.truth(scene.mark, 'ended')).body;
+  return typeof seen === 'string' ? JSON.parse(seen) : seen;
 }
 
 export async function failure(promise, type, status) {

@@ -38,11 +38,14 @@
  *                     delta); excess: above max_tokens, which is then not kept
  *   eol=KIND          lf, crlf or cr                    comment=1  a comment before each event
  *   done=0            no [DONE] (/responses: no completed event; /messages: no message_stop)
- *   close=1           Connection: close
+ *   close=1           Connection: close              whole=1   no stream though one was asked for
  *   early=N           answers after N bytes of the request's body, and reads no more of it (only
  *                     in the header)
  *   tool=1            two parallel tool calls, unless a tool's answer is the last message
- *   refuse=1          a refusal
+ *   calls=N           with tool=1: so many calls (2)   refuse=1   a refusal
+ *   thought=1         chat: what it thinks, as reasoning_content
+ *   redacted=1        /messages: thinking that only the provider can read
+ *   finish=WORD       the finish or stop reason         message=TEXT   the message of errors
  *   json=1            content is JSON that fits response_format's schema
  *   echo=1            content is the request, as JSON
  *   id=TEXT           system_fingerprint of every chunk (/responses, /messages: sim_id)

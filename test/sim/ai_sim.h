@@ -94,6 +94,7 @@ conn_t *timer_pop(void);
 /* -------------------------------------------------------- sim_script.c: what shall go wrong? */
 
 #define SCRIPT_TEXT 96
+#define ANSWER_TOOL_COUNT 2      /* at most so many calls of tools in an answer */
 enum { AT_NEVER = -1, AT_HEADERS = -2, AT_BODY = -3 };
 enum { USAGE_NORMAL, USAGE_ON, USAGE_NONE, USAGE_ZERO, USAGE_NEGATIVE, USAGE_HUGE, USAGE_TEXT,
        USAGE_NULL, USAGE_LATE, USAGE_EARLY, USAGE_EVERY, USAGE_EXCESS };
@@ -108,8 +109,9 @@ typedef struct {
     long wrongtype, length, usage, body;
     long retry_after, retry_after_ms, should_retry;
     long eol, comment, done, close, early;
-    long tool, refuse, json, echo, fail;
+    long tool, calls, thought, redacted, whole, refuse, json, echo, fail;
     char id[SCRIPT_TEXT], key[SCRIPT_TEXT], mark[SCRIPT_TEXT], seq[SCRIPT_TEXT];
+    char finish[SCRIPT_TEXT], message[SCRIPT_TEXT];
 } script_t;
 
 void script_init(script_t *s);
@@ -185,7 +187,6 @@ text_t call_json(const call_t *call);
 /* --------------------------------------------------------------- sim_answer.c: what is said */
 
 typedef enum { ANSWER_WORDS, ANSWER_LITERAL, ANSWER_REFUSAL, ANSWER_TOOLS } answer_kind_t;
-#define ANSWER_TOOL_COUNT 2
 
 typedef struct {
     answer_kind_t kind;
@@ -194,6 +195,7 @@ typedef struct {
     long prompt_tokens;          /* those of the cache included */
     long max_tokens;             /* -1: the caller named no limit */
     const char *finish;
+    int tools;                   /* calls of tools */
     buf_t literal;               /* what is said, unless it is words */
     buf_t tool_name[ANSWER_TOOL_COUNT];
     buf_t tool_args[ANSWER_TOOL_COUNT];
@@ -212,6 +214,8 @@ void answer_text(const call_t *call, buf_t *out);
 long answer_tokens(const call_t *call);
 /* Adds the usage value as the script wants it told; spent is what was generated so far. */
 void answer_usage(call_t *call, long spent, buf_t *out);
+/* What it thinks before it answers, where it does. */
+extern const char answer_thought[];
 /* Adds a header's name, in lower case, as a JSON string. */
 void answer_header_name(text_t name, buf_t *out);
 /* Adds method, path, query, headers (an object; equal names joined by ", ") and body as one JSON
@@ -259,8 +263,33 @@ void error_body(int status, const char *message, const char *param, buf_t *out);
 /* The same in Anthropic's. */
 void anthropic_error(const call_t *call, int status, const char *message, const char *param,
                      buf_t *out);
+/* What signs a thought, and what only we can read of one. */
+#define CLAUDE_SIGNATURE "c2ltdWxhdGVkLXNpZ25hdHVyZQ=="
+#define CLAUDE_REDACTED "b25seS10aGUtc2ltdWxhdG9y"
 /* The headers Anthropic adds to every answer. */
 void anthropic_headers(const call_t *call, buf_t *out);
+
+/* ------------------------------- sim_strict.c, sim_strict_claude.c: what a provider refuses */
+
+/* What is wrong with a request: the place ("messages.0.content"), and what. */
+typedef struct {
+    char place[160];
+    char what[200];
+} strict_t;
+
+/* 1 when that provider would take the request, as far as its published rules go. */
+int strict_openai(text_t request, strict_t *wrong);
+int strict_claude(text_t request, strict_t *wrong);
+
+/* For both.  All but the first two return 1 when the rule is kept; else they fill in wrong. */
+int strict_word(text_t value, const char *const *words);      /* one of these, ends with NULL */
+int strict_name(text_t value, size_t max);                    /* 1 to max of [A-Za-z0-9_-] */
+int strict_fail(strict_t *wrong, const char *place, const char *what);
+/* Object with no members but these (ends with NULL) that has the first n_needed of them. */
+int strict_members(strict_t *wrong, const char *place, text_t object, const char *const *names,
+                   size_t n_needed);
+/* A number from min to max, where there is one. */
+int strict_range(strict_t *wrong, const char *place, text_t number, double min, double max);
 
 /* ------------------------------------------------------------- sim_call.c: playing one call */
 

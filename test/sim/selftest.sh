@@ -434,6 +434,7 @@ check "messages: header request-id" head_has 'request-id: req_sim'
 check "messages: rate limit headers" head_has 'anthropic-ratelimit-requests-limit:'
 check "messages: no header of OpenAI's" head_lacks 'openai-'
 check "messages: no x-request-id" head_lacks 'x-request-id'
+check "messages: rate limit of tokens" head_has 'anthropic-ratelimit-tokens-remaining: 399000'
 curl -s -o "$dir/body" -H 'X-Request-Id: keyed' -H 'x-api-key: sk-ant-1234' "${version[@]}" -d "$claude}" \
     "http://127.0.0.1:$port/v1/messages"
 wait_for keyed
@@ -458,8 +459,8 @@ check "messages stream: message_stop is last" ends_with 'data: {"type":"message_
 check "messages stream: truth" truth_has '"prompt_tokens":2,"completion_tokens":2,"told":{"prompt":2,"completion":2}'
 check "messages stream: truth counts 8 events" truth_has '"events_sent":8,"ended":"complete"'
 talks "tokens=1;reasoning=4"
-check "messages stream: thinking first" is "$(events)" "message_start content_block_start ping content_block_delta content_block_delta content_block_stop content_block_start content_block_delta content_block_stop message_delta message_stop "
-check "messages stream: thinking delta" has '"index":0,"delta":{"type":"thinking_delta","thinking":"The river comes first."}'
+check "messages stream: thinking first" is "$(events)" "message_start content_block_start ping content_block_delta content_block_delta content_block_delta content_block_stop content_block_start content_block_delta content_block_stop message_delta message_stop "
+check "messages stream: thinking in two pieces" is "$(times '"index":0,"delta":{"type":"thinking_delta"')$(deltas thinking_delta thinking)" "2The river comes first."
 check "messages stream: signature delta" has '"index":0,"delta":{"type":"signature_delta","signature":"c2lt'
 check "messages stream: the text is block 1" has '"index":1,"delta":{"type":"text_delta","text":"the"}'
 check "messages stream: no more thought than told" is "$(grep -ao '"thinking_tokens":[0-9]*' "$dir/body" | cut -d: -f2 | tr '\n' .)" 1.4.
@@ -517,7 +518,7 @@ check "messages stream: usage=early" is "$(times '"usage":{')$(head -2 "$dir/bod
 talks "usage=late;tokens=2"
 check "messages stream: usage=late" is "$(times '"usage":{')$(grep -a '^event' "$dir/body" | tail -2 | tr '\n' ' ')" "1event: message_stop event: message_delta "
 talks "usage=every;tokens=2;reasoning=3"
-check "messages stream: usage=every" is "$(grep -ao '"output_tokens":[0-9]*' "$dir/body" | cut -d: -f2 | tr '\n' .)" 1.3.3.4.5.5.
+check "messages stream: usage=every" is "$(grep -ao '"output_tokens":[0-9]*' "$dir/body" | cut -d: -f2 | tr '\n' .)" 1.3.3.3.4.5.5.
 
 says "tool=1"
 check "messages: tool=1" has '{"type":"tool_use","id":"toolu_sim'
@@ -578,6 +579,144 @@ check "models: Anthropic's page" has '"has_more":false,"first_id":"sim-claude","
 curl -s "${version[@]}" "http://127.0.0.1:$port/v1/models/abc" >"$dir/body"
 check "models: one in Anthropic's shape" has '{"type":"model","id":"abc",'
 
+# --- what both dialects can be made to say
+says "redacted=1;reasoning=3;tokens=1"
+check "messages: redacted=1" is "$(grep -ao '"type":"[a-z_]*"' "$dir/body" | tr -d '\n')" '"type":"message""type":"thinking""type":"redacted_thinking""type":"text"'
+talks "redacted=1;tokens=1"
+check "messages stream: redacted=1" is "$(events)" "message_start content_block_start ping content_block_stop content_block_start content_block_delta content_block_stop message_delta message_stop "
+check "messages stream: redacted=1: whole at the start" has '"index":0,"content_block":{"type":"redacted_thinking","data":"b25s'
+says "tool=1;calls=1"
+check "messages: calls=1" is "$(times '"type":"tool_use"')" 1
+talks "tool=1;calls=1"
+check "messages stream: calls=1" is "$(times 'content_block_start"')$(deltas input_json_delta partial_json)" '1{\"city\":\"Zürich\",\"unit\":\"celsius\"}'
+chat "tool=1;calls=1"
+check "chat: calls=1" is "$(times '"type":"function"')" 1
+stream "tool=1;calls=1"
+check "chat stream: calls=1" is "$(times '"name":')$(times '"finish_reason":"tool_calls"')" 11
+post /v1/responses "tool=1;calls=1" '{"model":"m","input":"x","stream":true}'
+check "responses stream: calls=1" is "$(times 'event: response.output_item.added')" 1
+says "finish=stop_sequence"
+check "messages: finish=stop_sequence" has '"stop_reason":"stop_sequence","stop_sequence":"END"'
+talks "finish=pause_turn"
+check "messages stream: finish=" has '"delta":{"stop_reason":"pause_turn","stop_sequence":null'
+chat "finish=content_filter"
+check "chat: finish=" has '"finish_reason":"content_filter"'
+stream "finish=length;tool=1"
+check "chat stream: finish=" is "$(times '"finish_reason":"length"')" 1
+chat "thought=1;tokens=1"
+check "chat: thought=1" has '"reasoning_content":"The river comes first."}'
+stream "thought=1;tokens=1"
+check "chat stream: thought=1" is "$(grep -ao '"delta":{[^}]*}' "$dir/body" | sed 's/.*:{"\([a-z_]*\).*/\1/; s/.*{}/-/' | tr '\n' ' ')" 'role reasoning_content reasoning_content content - '
+check "chat stream: thought=1: the words" is "$(grep -ao '"reasoning_content":"[^"]*"' "$dir/body" | cut -d'"' -f4 | tr -d '\n')" "The river comes first."
+chat "cached=3;written=2"
+check "chat: written=" has '"prompt_tokens_details":{"cached_tokens":3,"audio_tokens":0,"cache_write_tokens":2}'
+stream "whole=1;tokens=2"
+check "chat stream: whole=1" has '"object":"chat.completion","created"'
+check "chat stream: whole=1: its type" head_has 'content-type: application/json'
+talks "whole=1;tokens=2"
+check "messages stream: whole=1" has '"content":[{"type":"text","text":"the river"}]'
+chat "status=400;message=prompt is too long: 9 > 8"
+check "chat: message=" has '"message":"prompt is too long: 9 > 8"'
+says "status=400;message=prompt is too long: 9 > 8"
+check "messages: message=" has '"message":"prompt is too long: 9 > 8"'
+talks "error=2;message=not now"
+check "messages stream: message=" has '"type":"overloaded_error","message":"not now"'
+stream "error=2;message=not now"
+check "chat stream: message=" has '"message":"not now"'
+check "chat: rate limit of tokens" head_has 'x-ratelimit-reset-tokens: 1m30s'
+
+# --- what a strict provider refuses: REST OF THE JSON | WHERE ("": nothing is wrong)
+u='"messages":[{"role":"user","content":"x"}]'
+f='{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}'
+c='{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]}'
+while IFS='|' read -r rest where; do
+    post /strict/v1/chat/completions "" "{\"model\":\"m\",$rest}"
+    check "strict chat: $rest" is "$code$(grep -ao '"param":"[^"]*"' "$dir/body")" \
+        "${where:+400\"param\":\"$where\"}$([ -n "$where" ] || echo 200)"
+done <<END
+$u|
+$u,"tools":[$f],"tool_choice":"auto","parallel_tool_calls":false,"stop":["a"],"user":"u","seed":1|
+$u,"system":"s"|system
+$u,"max_tokens":1,"max_completion_tokens":1|max_tokens
+$u,"temperature":2.5|temperature
+$u,"stop":["a","b","c","d","e"]|stop
+$u,"stream_options":{"include_usage":true}|stream_options
+$u,"parallel_tool_calls":true|tool_choice
+$u,"tools":[]|tools
+$u,"tools":[{"name":"f","input_schema":{}}]|tools.type
+$u,"tools":[{"type":"function","function":{"name":"a.b"}}]|tools.function.name
+$u,"tools":[$f],"tool_choice":{"type":"any"}|tool_choice
+$u,"reasoning_effort":"much"|reasoning_effort, service_tier
+$u,"response_format":{"type":"json_schema","json_schema":{"schema":{}}}|response_format.json_schema.name
+"messages":[]|messages
+"messages":[{"role":"robot","content":"x"}]|messages[0]
+"messages":[{"role":"user","content":[]}]|messages[0]
+"messages":[{"role":"user","content":"x","cache_control":{}}]|messages[0].cache_control
+"messages":[{"role":"user","content":[{"type":"image","source":{}}]}]|messages[0].content[0].source
+"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"ftp://x/y"}}]}]|messages[0].content[0]
+"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/y","detail":"low"}}]}]|
+"messages":[{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA","filename":"a.pdf"}}]}]|
+"messages":[{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA"}}]}]|messages[0].content[0]
+"messages":[{"role":"system","content":[{"type":"image_url","image_url":{"url":"https://x/y"}}]}]|messages[0].content[0]
+"messages":[{"role":"assistant","content":null}]|messages[0]
+"messages":[{"role":"assistant","content":"x","reasoning_content":"y"}]|messages[0].reasoning_content
+"messages":[$c,{"role":"tool","tool_call_id":"c1","content":"r"}]|
+"messages":[$c]|messages
+"messages":[$c,{"role":"user","content":"x"}]|messages[1]
+"messages":[$c,{"role":"tool","tool_call_id":"c2","content":"r"}]|messages[1]
+"messages":[{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":{}}}]}]|messages[0].tool_calls[0]
+END
+t='"tools":[{"name":"f","input_schema":{"type":"object"}}]'
+a='{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"f","input":{}}]}'
+r='{"type":"tool_result","tool_use_id":"c1","content":"r"}'
+w='{"type":"thinking","thinking":"t","signature":"c2ltdWxhdGVkLXNpZ25hdHVyZQ=="}'
+while IFS='|' read -r rest where; do
+    post /strict/v1/messages "" "{\"model\":\"m\",\"max_tokens\":2000,$rest}" "${version[@]}"
+    check "strict messages: $rest" is \
+        "$code$(grep -ao '"message":"[^ ]*:' "$dir/body" | sed 's/.*:"//; s/:$//')" \
+        "${where:+400$where}$([ -n "$where" ] || echo 200)"
+done <<END
+$u|
+$u,$t,"tool_choice":{"type":"any","disable_parallel_tool_use":true},"metadata":{"user_id":"u"},"top_k":3|
+$u,"n":1|n
+$u,"temperature":1.5|temperature
+$u,"stop_sequences":[" "]|stop_sequences
+$u,"system":""|system
+$u,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral","ttl":"1h"}}]|
+$u,"metadata":{"a":"b"}|metadata.a
+$u,"service_tier":"flex"|service_tier
+$u,"thinking":{"type":"enabled","budget_tokens":100}|thinking.enabled.budget_tokens
+$u,"thinking":{"type":"enabled","budget_tokens":1024},"temperature":0.5|temperature
+$u,"thinking":{"type":"enabled","budget_tokens":1024},$t,"tool_choice":{"type":"any"}|tool_choice
+$u,"output_config":{"effort":"minimal"}|output_config.effort
+$u,"output_config":{"effort":"low","format":{"type":"json_schema","schema":{}}}|
+$u,"output_config":{"format":{"type":"json_object","schema":{}}}|output_config.format.type
+$u,"tool_choice":{"type":"auto"}|tool_choice
+$u,"tools":[{"name":"f"}]|tools.input_schema
+$u,"tools":[{"name":"f.g","input_schema":{"type":"object"}}]|tools
+$u,$t,"tool_choice":{"type":"none","disable_parallel_tool_use":true}|tool_choice.disable_parallel_tool_use
+"messages":[]|messages
+"messages":[{"role":"tool","content":"x"}]|messages.0
+"messages":[{"role":"user","content":""}]|messages.0
+"messages":[{"role":"user","content":[]}]|messages.0
+"messages":[{"role":"user","content":[{"type":"text","text":" \\n"}]}]|messages.0.content.0
+"messages":[{"role":"user","content":"x","name":"y"}]|messages.0.name
+"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]|messages.0.content.0
+"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/tiff","data":"AA"}}]}]|messages.0.content.0
+"messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"AA"},"title":"t"}]}]|
+"messages":[{"role":"assistant","content":[{"type":"image","source":{"type":"url","url":"https://x/y"}}]}]|messages.0.content.0
+"messages":[$a,{"role":"user","content":[$r]}],$t|
+"messages":[$a,{"role":"user","content":[{"type":"text","text":"x"},$r]}],$t|messages.1.content.1
+"messages":[$a,{"role":"user","content":"x"}],$t|messages.1
+"messages":[$a],$t|messages
+"messages":[{"role":"user","content":[$r]}],$t|messages.0.content.0
+"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"c.1","name":"f","input":{}}]}],$t|messages.0.content.0
+"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"f","input":"{}"}]}],$t|messages.0.content.0
+"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t"}]}]|messages.0.content.0.signature
+"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"x"}]}]|messages.0.content.0
+"messages":[{"role":"assistant","content":[$w,{"type":"tool_use","id":"c1","name":"f","input":{}}]},{"role":"user","content":[$r]}],$t,"thinking":{"type":"enabled","budget_tokens":1024}|
+"messages":[$a,{"role":"user","content":[$r]}],$t,"thinking":{"type":"enabled","budget_tokens":1024}|messages.0
+END
 post /v1/responses "tokens=1" '{"prompt":{"id":"pmpt_1"}}'
 check "responses: a stored prompt is enough" is "$code" 200
 

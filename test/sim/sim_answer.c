@@ -27,6 +27,8 @@ static const char *const words[] = {
 
 #define WORD_COUNT ((long)(sizeof(words) / sizeof(words[0])))
 
+const char answer_thought[] = "The river comes first.";
+
 static size_t piece_bytes(const buf_t *text)
 {
     size_t n = text->len / PIECES_AIM + 1;
@@ -191,7 +193,7 @@ void answer_echo(const call_t *call, buf_t *out)
 }
 
 /* The tools the caller offered name the calls; without any there are two of our own. */
-static void compose_tools(answer_t *a, text_t tools)
+static void compose_tools(answer_t *a, text_t tools, long calls)
 {
     static const char *const names[] = { "get_weather", "get_time" };
     static const char *const args[] = {
@@ -201,7 +203,8 @@ static void compose_tools(answer_t *a, text_t tools)
     size_t pos = 0;
     int i;
 
-    for (i = 0; i < ANSWER_TOOL_COUNT; i++) {
+    a->tools = (int)calls;
+    for (i = 0; i < a->tools; i++) {
         text_t item, function, parameters;
 
         if (json_next_item(tools, &pos, &item)) {
@@ -363,7 +366,8 @@ void answer_compose(call_t *call, text_t request)
         a->kind = ANSWER_REFUSAL;
     }
     else if (s->tool && !tool_has_spoken(request)) {
-        compose_tools(a, json_get(request, "tools"));
+        compose_tools(a, json_get(request, "tools"), s->calls);
+        a->finish = s->finish[0] ? s->finish : a->finish;
         return;
     }
     else if (s->json) {
@@ -375,6 +379,7 @@ void answer_compose(call_t *call, text_t request)
     else {
         a->pieces = piece_count(&a->literal);
     }
+    a->finish = s->finish[0] ? s->finish : a->finish;
 }
 
 void answer_free(answer_t *a)
@@ -490,9 +495,13 @@ void answer_usage(call_t *call, long spent, buf_t *out)
     }
     else {
         buf_fmt(out, "{\"prompt_tokens\":%s,\"completion_tokens\":%s,\"total_tokens\":%s,"
-                     "\"prompt_tokens_details\":{\"cached_tokens\":%ld,\"audio_tokens\":0},"
-                     "\"completion_tokens_details\":{\"reasoning_tokens\":%ld,\"audio_tokens\":0,"
-                     "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}",
-                f.prompt, f.completion, f.total, s->cached, s->reasoning);
+                     "\"prompt_tokens_details\":{\"cached_tokens\":%ld,\"audio_tokens\":0",
+                f.prompt, f.completion, f.total, s->cached);
+        if (s->written) {
+            buf_fmt(out, ",\"cache_write_tokens\":%ld", s->written);
+        }
+        buf_fmt(out, "},\"completion_tokens_details\":{\"reasoning_tokens\":%ld,"
+                     "\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
+                     "\"rejected_prediction_tokens\":0}}", s->reasoning);
     }
 }

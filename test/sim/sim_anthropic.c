@@ -14,6 +14,8 @@
 
 #include "ai_sim.h"
 
+#define THOUGHTS 2                /* events that tell what it thinks */
+
 /* ---------------------------------------------------------------------------------- errors */
 
 typedef struct {
@@ -68,16 +70,22 @@ void anthropic_headers(const call_t *call, buf_t *out)
     buf_str(out, "anthropic-organization-id: 00000000-0000-4000-8000-000000000000\r\n"
                  "anthropic-ratelimit-requests-limit: 4000\r\n"
                  "anthropic-ratelimit-requests-remaining: 3999\r\n"
-                 "anthropic-ratelimit-requests-reset: 2030-01-01T00:00:00Z\r\n");
+                 "anthropic-ratelimit-requests-reset: 2030-01-01T00:00:00Z\r\n"
+                 "anthropic-ratelimit-tokens-limit: 400000\r\n"
+                 "anthropic-ratelimit-tokens-remaining: 399000\r\n"
+                 "anthropic-ratelimit-tokens-reset: 2030-01-01T00:00:00Z\r\n");
 }
 
 /* --------------------------------------------------------------------- the parts of a message */
 
-static const char thought[] = "The river comes first.";
-static const char signature[] = "c2ltdWxhdGVkLXNpZ25hdHVyZQ==";
+static const char signature[] = CLAUDE_SIGNATURE;
+static const char redacted[] = CLAUDE_REDACTED;
 
 static const char *stop_reason(const call_t *call)
 {
+    if (call->script.finish[0]) {
+        return call->script.finish;
+    }
     if (call->answer.kind == ANSWER_TOOLS) {
         return "tool_use";
     }
@@ -89,8 +97,9 @@ static const char *stop_reason(const call_t *call)
 
 static void add_stop(const call_t *call, buf_t *out)
 {
-    buf_fmt(out, "\"stop_reason\":\"%s\",\"stop_sequence\":null,\"stop_details\":",
-            stop_reason(call));
+    buf_fmt(out, "\"stop_reason\":\"%s\",\"stop_sequence\":%s,\"stop_details\":",
+            stop_reason(call),
+            strcmp(stop_reason(call), "stop_sequence") == 0 ? "\"END\"" : "null");
     buf_str(out, call->answer.kind == ANSWER_REFUSAL
                      ? "{\"type\":\"refusal\",\"category\":null,\"explanation\":null}" : "null");
 }
@@ -117,9 +126,20 @@ static int has_thought(const call_t *call)
     return call->script.reasoning > 0;
 }
 
+/* Blocks before the answer itself: a thought, and one that only we can read. */
+static int lead_count(const call_t *call)
+{
+    return has_thought(call) + (call->script.redacted != 0);
+}
+
 static int block_count(const call_t *call)
 {
-    return has_thought(call) + (call->answer.kind == ANSWER_TOOLS ? ANSWER_TOOL_COUNT : 1);
+    return lead_count(call) + (call->answer.kind == ANSWER_TOOLS ? call->answer.tools : 1);
+}
+
+static int is_thought(const call_t *call, int block)
+{
+    return block < has_thought(call);
 }
 
 /* A block of the content: as it begins (empty), or whole. */
@@ -127,11 +147,14 @@ static void add_block(const call_t *call, int block, int whole, buf_t *out)
 {
     const answer_t *a = &call->answer;
     buf_t text = { NULL, 0, 0 };
-    int tool = block - has_thought(call);
+    int tool = block - lead_count(call);
 
-    if (tool < 0) {
+    if (is_thought(call, block)) {
         buf_fmt(out, "{\"type\":\"thinking\",\"thinking\":\"%s\",\"signature\":\"%s\"}",
-                whole ? thought : "", whole ? signature : "");
+                whole ? answer_thought : "", whole ? signature : "");
+    }
+    else if (tool < 0) {
+        buf_fmt(out, "{\"type\":\"redacted_thinking\",\"data\":\"%s\"}", redacted);
     }
     else if (a->kind == ANSWER_TOOLS) {
         buf_fmt(out, "{\"type\":\"tool_use\",\"id\":\"toolu_sim%06lu%d\","
@@ -226,28 +249,39 @@ static void message_delta(call_t *call, event_t *ev, int late)
 /* Events of a block between its start and its stop. */
 static long delta_count(const call_t *call, int block)
 {
-    int tool = block - has_thought(call);
+    int tool = block - lead_count(call);
 
     if (tool < 0) {
-        return 2;
+        return is_thought(call, block) ? THOUGHTS + 1 : 0;
     }
     return call->answer.kind == ANSWER_TOOLS ? call->answer.tool_pieces[tool] + 1
                                              : call->answer.pieces;
+}
+
+/* What it thinks comes in halves; then it is signed. */
+static void add_thought_delta(long i, buf_t *out)
+{
+    size_t half = strlen(answer_thought) / 2;
+
+    if (i == THOUGHTS) {
+        buf_fmt(out, "{\"type\":\"signature_delta\",\"signature\":\"%s\"}", signature);
+        return;
+    }
+    buf_fmt(out, "{\"type\":\"thinking_delta\",\"thinking\":\"%.*s\"}",
+            (int)(i ? strlen(answer_thought) - half : half), answer_thought + (i ? half : 0));
 }
 
 /* Writes delta i of a block; returns the tokens generated up to then in this block. */
 static long add_delta(const call_t *call, int block, long i, event_t *ev)
 {
     const answer_t *a = &call->answer;
-    int tool = block - has_thought(call);
+    int tool = block - lead_count(call);
     buf_t *out = &ev->data;
     buf_t text = { NULL, 0, 0 };
 
     if (tool < 0) {
         ev->tokens = i ? 0 : call->script.reasoning;
-        buf_fmt(out, i ? "{\"type\":\"signature_delta\",\"signature\":\"%s\"}"
-                       : "{\"type\":\"thinking_delta\",\"thinking\":\"%s\"}",
-                i ? signature : thought);
+        add_thought_delta(i, out);
         return call->script.reasoning;
     }
     if (a->kind == ANSWER_TOOLS) {
@@ -272,8 +306,8 @@ static long add_delta(const call_t *call, int block, long i, event_t *ev)
 /* The tokens of the blocks before this one. */
 static long tokens_before(const call_t *call, int block)
 {
-    int tool = block - has_thought(call);
-    long sum = tool >= 0 ? call->script.reasoning : 0;
+    int tool = block - lead_count(call);
+    long sum = is_thought(call, block) ? 0 : call->script.reasoning;
     int i;
 
     for (i = 0; i < tool; i++) {
@@ -352,7 +386,8 @@ static void error(call_t *call, long step, event_t *ev)
 {
     (void)step;
     ev->name = "error";
-    anthropic_error(call, 529, NULL, NULL, &ev->data);
+    anthropic_error(call, 529, call->script.message[0] ? call->script.message : NULL, NULL,
+                    &ev->data);
 }
 
 /* --------------------------------------------------------------------- count_tokens, models */

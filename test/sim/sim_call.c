@@ -172,7 +172,10 @@ static void write_provider_headers(const call_t *call, buf_t *out)
     if (!call->is_control) {
         buf_str(out, "openai-processing-ms: 1\r\nopenai-version: 2020-10-01\r\n"
                      "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-remaining-requests: 9999\r\n"
-                     "x-ratelimit-reset-requests: 6ms\r\n");
+                     "x-ratelimit-reset-requests: 6ms\r\n"
+                     "x-ratelimit-limit-tokens: 2000000\r\n"
+                     "x-ratelimit-remaining-tokens: 1999000\r\n"
+                     "x-ratelimit-reset-tokens: 1m30s\r\n");
     }
 }
 

@@ -9,6 +9,8 @@
 
 #include "ai_sim.h"
 
+#define THOUGHTS 2                /* events that tell what it thinks */
+
 static int is_chat(const call_t *call)
 {
     return call->endpoint == &endpoint_chat;
@@ -54,7 +56,7 @@ static void add_message(const call_t *call, long choice, buf_t *out)
     buf_str(out, "{\"role\":\"assistant\",\"content\":");
     if (a->kind == ANSWER_TOOLS) {
         buf_str(out, "null,\"refusal\":null,\"annotations\":[],\"tool_calls\":[");
-        for (i = 0; i < ANSWER_TOOL_COUNT; i++) {
+        for (i = 0; i < a->tools; i++) {
             buf_str(out, i ? ",{" : "{");
             add_tool_head(call, i, choice, out);
             add_quoted(out, &a->tool_args[i]);
@@ -70,6 +72,9 @@ static void add_message(const call_t *call, long choice, buf_t *out)
     else {
         add_quoted(out, &text);
         buf_str(out, ",\"refusal\":null,\"annotations\":[]");
+    }
+    if (call->script.thought) {
+        buf_fmt(out, ",\"reasoning_content\":\"%s\"", answer_thought);
     }
     buf_str(out, "}");
     buf_free(&text);
@@ -112,10 +117,16 @@ static void plain(call_t *call, buf_t *out)
 
 /* ------------------------------------------------------------------------------- the stream */
 
-/* Rounds of one choice between role and finish. */
+/* Rounds of one choice between role and finish, what it thinks not counted. */
 static long middle_rounds(const answer_t *a)
 {
-    return a->kind == ANSWER_TOOLS ? a->pieces + ANSWER_TOOL_COUNT : a->pieces;
+    return a->kind == ANSWER_TOOLS ? a->pieces + a->tools : a->pieces;
+}
+
+/* Rounds before the answer itself: the role, and what it thinks. */
+static long first_round(const call_t *call)
+{
+    return !is_chat(call) ? 0 : call->script.thought ? -1 - THOUGHTS : -1;
 }
 
 /* Which tool and which piece of it a round writes; piece -1 is the head. */
@@ -210,7 +221,17 @@ static void add_chunk_usage(call_t *call, long step, long round, long choice, bu
     }
 }
 
-/* A chunk of a choice; round -1 is the role, round middle_rounds() the finish. */
+/* Half of what it thinks: the first, or the last. */
+static void add_thought(int last, buf_t *out)
+{
+    size_t n = strlen(answer_thought), half = n / 2;
+
+    buf_fmt(out, "{\"reasoning_content\":\"%.*s\"}", (int)(last ? n - half : half),
+            last ? answer_thought + half : answer_thought);
+}
+
+/* A chunk of a choice: the first round is the role, the others below 0 are what it thinks, round
+ * middle_rounds() is the finish. */
 static void add_chunk(call_t *call, long step, long round, long choice, event_t *ev)
 {
     const answer_t *a = &call->answer;
@@ -220,9 +241,12 @@ static void add_chunk(call_t *call, long step, long round, long choice, event_t 
     open_object(call, is_chat(call) ? "chat.completion.chunk" : "text_completion", out);
     buf_fmt(out, ",\"choices\":[{\"index\":%ld,\"%s\":", choice,
             is_chat(call) ? "delta" : "text");
-    if (round < 0) {
+    if (is_chat(call) && round == first_round(call)) {
         buf_fmt(out, "{\"role\":\"assistant\",\"content\":%s,\"refusal\":null}",
                 a->kind == ANSWER_TOOLS ? "null" : "\"\"");
+    }
+    else if (round < 0) {
+        add_thought(round == -1, out);
     }
     else if (last) {
         buf_str(out, is_chat(call) ? "{}" : "\"\"");
@@ -252,13 +276,13 @@ static void add_usage_chunk(call_t *call, event_t *ev)
 static int event(call_t *call, long step, event_t *ev)
 {
     const answer_t *a = &call->answer;
-    long first_round = is_chat(call) ? -1 : 0;
-    long rounds = middle_rounds(a) + 1 - first_round;
+    long first = first_round(call);
+    long rounds = middle_rounds(a) + 1 - first;
     long rest = step - rounds * a->choices;
     int late = call->script.usage == USAGE_LATE;
 
     if (rest < 0) {
-        add_chunk(call, step, step / a->choices + first_round, step % a->choices, ev);
+        add_chunk(call, step, step / a->choices + first, step % a->choices, ev);
         return 1;
     }
     if (usage_asked(call) && !late && call->script.usage != USAGE_EARLY && rest-- == 0) {
@@ -278,9 +302,8 @@ static int event(call_t *call, long step, event_t *ev)
 
 static void error(call_t *call, long step, event_t *ev)
 {
-    (void)call;
     (void)step;
-    error_body(500, NULL, NULL, &ev->data);
+    error_body(500, call->script.message[0] ? call->script.message : NULL, NULL, &ev->data);
 }
 
 const endpoint_t endpoint_chat = {

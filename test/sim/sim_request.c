@@ -5,6 +5,9 @@
  * Finds the script and the endpoint, and makes the call ready to be played: a stream is only
  * planned, any other answer is written out in full into call->piece.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include <string.h>
 
 #include "ai_sim.h"
@@ -64,7 +67,7 @@ static int prepare_failure(call_t *call)
         type = NULL;                     /* these have no body */
     }
     else if (s->status >= 300 && s->body == BODY_JSON) {
-        add_error(call, (int)s->status, NULL, NULL);
+        add_error(call, (int)s->status, s->message[0] ? s->message : NULL, NULL);
     }
     else if (s->wrongtype || (s->status >= 300 && s->body == BODY_HTML)) {
         buf_str(&call->piece, html);
@@ -124,6 +127,26 @@ static void check_members(call_t *call, text_t request, int is_json)
     }
 }
 
+/* A path that holds "/strict/" is a provider that refuses what the real one does. */
+static void check_strictly(call_t *call, text_t request)
+{
+    strict_t wrong;
+    int good = 1;
+
+    if (!memmem(call->path.p, call->path.n, "/strict/", 8)) {
+        return;
+    }
+    if (call->endpoint == &endpoint_chat) {
+        good = strict_openai(request, &wrong);
+    }
+    else if (call->endpoint == &endpoint_messages) {
+        good = strict_claude(request, &wrong);
+    }
+    if (!good) {
+        refuse(call, wrong.what, wrong.place);
+    }
+}
+
 /* Looks at the request.  Returns 0 when it was refused. */
 static int understand(call_t *call, text_t request)
 {
@@ -141,6 +164,9 @@ static int understand(call_t *call, text_t request)
     }
     else {
         check_members(call, request, is_json);
+        if (call->status == 0) {
+            check_strictly(call, request);
+        }
     }
     buf_free(&why);
     return call->status == 0;
@@ -182,7 +208,7 @@ void request_ready(call_t *call)
     call->seq = truth_next_seq();
     call->endpoint = endpoint_find(call);
     if (understand(call, request)) {
-        call->stream = wants_stream(call);
+        call->stream = wants_stream(call) && !call->script.whole;
         call->include_usage = json_is_true(json_get(json_get(request, "stream_options"),
                                                     "include_usage"));
         answer_compose(call, request);

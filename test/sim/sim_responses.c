@@ -63,7 +63,7 @@ static void add_item(const call_t *call, int item, int whole, buf_t *out)
 
 static int item_count(const call_t *call)
 {
-    return call->answer.kind == ANSWER_TOOLS ? ANSWER_TOOL_COUNT : 1;
+    return call->answer.kind == ANSWER_TOOLS ? call->answer.tools : 1;
 }
 
 /* The response object.  spent < 0: no usage in it. */
@@ -224,11 +224,11 @@ static int tool_step(const call_t *call, event_t *ev, long at, long step)
     buf_t text = { NULL, 0, 0 };
     int tool = 0;
 
-    while (tool < ANSWER_TOOL_COUNT && at >= a->tool_pieces[tool] + 3) {
+    while (tool < a->tools && at >= a->tool_pieces[tool] + 3) {
         at -= a->tool_pieces[tool] + 3;
         tool++;
     }
-    if (tool == ANSWER_TOOL_COUNT) {
+    if (tool == a->tools) {
         return 0;
     }
     if (at == 0 || at == a->tool_pieces[tool] + 2) {
@@ -257,7 +257,7 @@ static int event(call_t *call, long step, event_t *ev)
 {
     const answer_t *a = &call->answer;
     int tools = a->kind == ANSWER_TOOLS;
-    long steps = 2 + (tools ? a->pieces + 3 * ANSWER_TOOL_COUNT : a->pieces + 5);
+    long steps = 2 + (tools ? a->pieces + 3 * a->tools : a->pieces + 5);
 
     if (step == 0) {
         response_event(call, ev, "response.created", "in_progress", step);
