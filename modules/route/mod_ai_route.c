@@ -96,17 +96,16 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
     return ai->answer(air, HTTP_OK, "application/json", air->dialect->write_models(p, &one, 1, 1));
 }
 
-/* The targets that can answer the caller. What one provider keeps is not translated. */
-static const apr_array_header_t *who_understands(ai_request_t *air, const route_rule_t *rule)
+/* Of a rule's targets those that can answer; own: only those of the caller's own dialect. */
+static const apr_array_header_t *pick_targets(ai_request_t *air, const route_rule_t *rule, int own)
 {
     apr_array_header_t *some = NULL;
     int i;
 
     for (i = 0; i < rule->targets->nelts; i++) {
         const ai_target_t *target = APR_ARRAY_IDX(rule->targets, i, const ai_target_t *);
-        int serves = air->ask.kept ? target->dialect == air->dialect
-                                   : ai_dialect_serves(air->dialect, target->dialect,
-                                                       air->endpoint);
+        int serves = own ? target->dialect == air->dialect
+                         : ai_dialect_serves(air->dialect, target->dialect, air->endpoint);
 
         if (!serves && !some) {
             some = apr_array_make(air->r->pool, rule->targets->nelts, sizeof(target));
@@ -118,6 +117,18 @@ static const apr_array_header_t *who_understands(ai_request_t *air, const route_
         }
     }
     return some ? some : rule->targets;
+}
+
+/* The targets that can answer the caller. What one provider keeps no other dialect can name; where
+ * there is nobody else, a chat is left to the translator, who says what it was. */
+static const apr_array_header_t *who_understands(ai_request_t *air, const route_rule_t *rule)
+{
+    const apr_array_header_t *own = air->ask.kept ? pick_targets(air, rule, 1) : NULL;
+
+    if (own && (own->nelts || air->endpoint != AI_ENDPOINT_CHAT)) {
+        return own;
+    }
+    return pick_targets(air, rule, 0);
 }
 
 static int on_plan(ai_request_t *air)

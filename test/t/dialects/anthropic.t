@@ -471,50 +471,40 @@ for my $path ('/one/v1/messages', '/one/v1/messages/batches') {
 
 # ------------------------------------------------------------------------------- both dialects
 
-my %shape = (
-    anthropic => [sub { return post('/mixed/v1/messages', message(@_), 'X-Sim' => 'id=first') },
-                  sub { return ($_[0]{type}, $_[0]{error}{type}, $_[0]{error}{details}{error_code}) },
-                  ['error', 'invalid_request_error', 'dialect_mismatch']],
-    openai    => [sub { return $caller->request(path => '/mixed/v1/chat/completions',
-                            body => Gate::chat(@_), headers => { 'X-Sim' => 'id=first' }) },
-                  sub { return (@{ $_[0]{error} }{qw(type code param)}) },
-                  ['invalid_request_error', 'dialect_mismatch', 'model']],
+my %ask = (
+    anthropic => sub { return post('/mixed/v1/messages', message(@_), 'X-Sim' => 'id=first') },
+    openai    => sub { return $caller->request(path => '/mixed/v1/chat/completions',
+                                               body => Gate::chat(@_), headers => { 'X-Sim' => 'id=first' }) },
 );
 for my $stream (0, 1) {
     my $how = $stream ? 'streamed' : 'plain';
-    for my $row (['anthropic', 'only-gpt'], ['openai', 'only-claude']) {
-        my ($dialect, $model) = @$row;
-        my ($ask, $read, $want) = @{ $shape{$dialect} };
-        my $before = Gate::calls()->{total};
-        my $answer = $ask->(model => $model, stream => $stream);
-        my $told   = eval { Gate::from_json($answer->{body}) } // {};
-        is_deeply([$answer->{status}, $answer->{headers}{'content-type'}, $read->($told)],
-                  [400, $json, @$want], "$how, $dialect: a route without a target that understands")
-            or explain_it($answer);
-        is(Gate::calls()->{total}, $before, "$how, $dialect: nobody was asked");
-        is(logged($answer)->{target}, '-', "$how, $dialect: and none is noted");
-    }
-    # model, who answers which caller, and how many were tried
-    for my $row (['claude-first', 'claude', 'gpt'], ['gpt-first', 'claude', 'gpt'],
-                 ['around', 'claude', 'gpt']) {
-        my ($model, %of) = ($row->[0], anthropic => $row->[1], openai => $row->[2]);
-        for my $dialect (sort keys %of) {
-            my $answer = $shape{$dialect}[0]->(model => $model, stream => $stream);
+    # Between dialects a target is as good as one of the caller's own: the order of the route counts.
+    for my $row (['claude-first', 'claude'], ['gpt-first', 'gpt'], ['around', 'gpt'],
+                 ['only-gpt', 'gpt'], ['only-claude', 'claude']) {
+        my ($model, $target) = @$row;
+        for my $dialect (sort keys %ask) {
+            my $answer = $ask{$dialect}->(model => $model, stream => $stream);
             my $log    = logged($answer);
             my $seen   = $dialect eq 'openai' ? Gate::read_chat($answer) : read_message($answer);
             is_deeply([$answer->{status}, $seen->{text}, @$log{qw(dialect target attempts)}],
-                      [200, $words, $dialect, $of{$dialect}, 1],
-                      "$how, $model: $dialect is answered by its own kind") or explain_it($answer);
+                      [200, $words, $dialect, $target, 1],
+                      "$how, $model: $dialect is answered by the first") or explain_it($answer);
         }
     }
-    # Fallback jumps over the others, too.
-    my $answer = post('/mixed/v1/messages', message(model => 'around', stream => $stream),
-                      'X-Sim' => 'status=503');
-    my $log = logged($answer);
-    is_deeply([$answer->{status}, read_message($answer)->{of}, @$log{qw(target attempts)},
-               scalar Gate::truths(id_of($answer), 2)],
-              [200, 'second', 'claude-second', 2, 2], "$how: fallback goes to its own kind")
-        or explain_it($answer);
+}
+
+# What is no chat goes to a target of its own kind, or nowhere.
+{
+    my $before = Gate::calls()->{total};
+    my $answer = $caller->request(path => '/mixed/v1/embeddings', body => '{"model":"only-claude","input":"x"}');
+    my $error  = (eval { Gate::from_json($answer->{body}) } // {})->{error};
+    is_deeply([$answer->{status}, @{$error}{qw(type code param)}, Gate::calls()->{total}],
+              [400, 'invalid_request_error', 'dialect_mismatch', 'model', $before],
+              'embeddings: a route without a target that understands') or explain_it($answer);
+    is(logged($answer)->{target}, '-', 'embeddings: and none is noted');
+    $answer = $caller->request(path => '/mixed/v1/embeddings', body => '{"model":"claude-first","input":"x"}');
+    is_deeply([$answer->{status}, @{ logged($answer) }{qw(target attempts)}], [200, 'gpt', 1],
+              'embeddings: a target of another dialect is passed over') or explain_it($answer);
 }
 
 # A path of neither: who says its version gets errors in its own shape; any target may have it.
