@@ -155,9 +155,6 @@ static int on_plan(ai_request_t *air)
     if (!targets->nelts && air->endpoint == AI_ENDPOINT_COUNT && air->dialect->translator) {
         return ai->estimate(air);
     }
-    if (!targets->nelts && air->ask.kept && air->endpoint == AI_ENDPOINT_CHAT) {
-        targets = rule->targets; /* they cannot be asked either, but that says what is in the way */
-    }
     if (!targets->nelts) {
         return refuse(air, HTTP_BAD_REQUEST, "dialect_mismatch", "model",
                       apr_pstrcat(air->r->pool, "The route '", rule->pattern,
