@@ -2,9 +2,9 @@
 /*
  * fuzz_anthropic.c - does translation hold, whatever comes from where Anthropic's dialect is spoken?
  *
- * As fuzz_dialect.c has it.
+ * As talks.c has it.
  */
-#include "fuzz_dialect.h"
+#include "talks.h"
 
 extern const ai_dialect_t ai_dialect_anthropic;
 

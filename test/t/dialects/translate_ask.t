@@ -326,12 +326,12 @@ my @refused = (
 for my $row (@refused) {
     my ($dialect, $name, $more, $place) = @$row;
     for my $lossy (qw(warn allow refuse)) {
-        my $before = Gate::calls()->{total};
+        my $before = Talk::calls_so_far();
         my $answer = Talk::post($dialect, Talk::ask($dialect, more => $more), place => $lossy, sim => 'id=x');
         my ($error) = @{ Talk::read_answer($dialect, $answer)->{errors} };
         my $param = $dialect eq 'openai' ? $error->{param} // '' : join(' ', $error->{message} // '');
         my $named = $dialect eq 'openai' ? $param =~ $place : $param =~ /'messages/;
-        is_deeply([$answer->{status}, $error->{type}, $named ? 1 : 0, Gate::calls()->{total}],
+        is_deeply([$answer->{status}, $error->{type}, $named ? 1 : 0, Talk::calls_so_far()],
                   [400, 'invalid_request_error', 1, $before],
                   "$dialect, $lossy: $name is refused, by its name") or diag(Gate::brief($answer));
         last if $lossy eq 'warn' && $name ne 'two answers';
@@ -357,11 +357,11 @@ for my $stream (0, 1) {
         ok(!exists $answer->{headers}{'ai-dropped'}, "$dialect, $how, allow: no header");
         like(Talk::logged($answer)->{dropped}, $told, "$dialect, $how, allow: the note");
 
-        my $before = Gate::calls()->{total};
+        my $before = Talk::calls_so_far();
         $answer = Talk::post($dialect, $ask, place => 'refuse');
         my ($error) = @{ Talk::read_answer($dialect, $answer)->{errors} };
         my $code = $dialect eq 'openai' ? $error->{code} : $error->{details}{error_code};
-        is_deeply([$answer->{status}, $error->{type}, $code, Gate::calls()->{total}],
+        is_deeply([$answer->{status}, $error->{type}, $code, Talk::calls_so_far()],
                   [400, 'invalid_request_error', 'unsupported_parameter', $before],
                   "$dialect, $how, refuse: refused before anybody was asked") or diag(Gate::brief($answer));
         like($error->{message}, qr/\b$known\b/, "$dialect, $how, refuse: and named");

@@ -167,10 +167,10 @@ for my $dialect (@dialects) {
         # A target that cannot be asked is passed over.
         my %only_own = (openai => { n => 2 }, anthropic => { messages => [{ role => 'user', content => [
             { type => 'document', source => { type => 'url', url => 'https://example.com/a.pdf' } }] }] });
-        my $before = Gate::calls()->{total};
+        my $before = Talk::calls_so_far();
         $answer = Talk::post($dialect, Talk::ask($dialect, model => "$other-first", stream => $stream,
                              more => $only_own{$dialect}));
-        is_deeply([$answer->{status}, Talk::logged($answer)->{target}, Gate::calls()->{total} - $before],
+        is_deeply([$answer->{status}, Talk::logged($answer)->{target}, Talk::calls_so_far() - $before],
                   [200, "second-$dialect", 1], "$dialect: who cannot be asked is passed over")
             or explain_it($answer);
         $answer = Talk::post($dialect, Talk::ask($dialect, model => "$other-first", stream => $stream,

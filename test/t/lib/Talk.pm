@@ -81,6 +81,13 @@ sub logged
     return { %$log, %$more };
 }
 
+# How many calls have reached the simulator, those under way among them.
+sub calls_so_far
+{
+    my $state = Gate::calls();
+    return $state->{total} + $state->{active};
+}
+
 # What the target got, where the script said echo=1: the request with headers and body, parsed.
 sub echoed
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_dialect.h - whose words fuzz_dialect.c is given. */
-#ifndef FUZZ_DIALECT_H
-#define FUZZ_DIALECT_H
+/* talks.h - whose words talks.c is given. */
+#ifndef TALKS_H
+#define TALKS_H
 
 #include "dialect.h"
 

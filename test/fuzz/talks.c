@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_dialect.c - is what one dialect says told to every other, whatever it says?
+ * talks.c - is what one dialect says told to every other, whatever it says?
  *
  * The first byte of the input says what the rest is: 'q' a request, 's' a stream, 'a' a whole
  * answer, 'e' an error. Requests: what is written for any provider is one good JSON value, which
@@ -16,7 +16,7 @@
 #include "ai_models.h"
 #include "dialects.h"
 #include "fuzz.h"
-#include "fuzz_dialect.h"
+#include "talks.h"
 #include "translate_flow.h"
 #include "translate_wire.h"
 
