@@ -716,6 +716,7 @@ $u,$t,"tool_choice":{"type":"none","disable_parallel_tool_use":true}|tool_choice
 "messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"x"}]}]|messages.0.content.0
 "messages":[{"role":"assistant","content":[$w,{"type":"tool_use","id":"c1","name":"f","input":{}}]},{"role":"user","content":[$r]}],$t,"thinking":{"type":"enabled","budget_tokens":1024}|
 "messages":[$a,{"role":"user","content":[$r]}],$t,"thinking":{"type":"enabled","budget_tokens":1024}|messages.0
+"messages":[$a,{"role":"user","content":[$r]}],$t,"thinking":{"type":"adaptive"}|
 END
 post /v1/responses "tokens=1" '{"prompt":{"id":"pmpt_1"}}'
 check "responses: a stored prompt is enough" is "$code" 200

@@ -229,7 +229,8 @@ static int check_content(strict_t *wrong, const char *place, text_t content, int
     return i > 0 || strict_fail(wrong, place, "all messages must have non-empty content");
 }
 
-/* With thinking on, a turn of the assistant's that called tools begins with what it thought. */
+/* With a budget to think, a turn of the assistant's that called tools begins with what it thought;
+ * of a model that thinks as it sees fit that is not asked. */
 static int begins_thinking(text_t content)
 {
     static const char *const thoughts[] = { "thinking", "redacted_thinking", NULL };
@@ -239,7 +240,7 @@ static int begins_thinking(text_t content)
     return json_next_item(content, &pos, &block) && strict_word(json_get(block, "type"), thoughts);
 }
 
-static int check_message(strict_t *wrong, const char *place, text_t message, int thinks,
+static int check_message(strict_t *wrong, const char *place, text_t message, int budgeted,
                          pending_t *calls)
 {
     static const char *const names[] = { "role", "content", NULL };
@@ -262,12 +263,12 @@ static int check_message(strict_t *wrong, const char *place, text_t message, int
         return strict_fail(wrong, place, "`tool_use` ids were found without `tool_result` blocks "
                                          "immediately after");
     }
-    return is_user || !thinks || !calls->n || begins_thinking(content)
+    return is_user || !budgeted || !calls->n || begins_thinking(content)
            || strict_fail(wrong, place, "Expected `thinking` or `redacted_thinking`, but found "
                                         "`tool_use`");
 }
 
-static int check_messages(strict_t *wrong, text_t messages, int thinks)
+static int check_messages(strict_t *wrong, text_t messages, int budgeted)
 {
     pending_t calls = { { { NULL, 0 } }, 0 };
     text_t message;
@@ -277,7 +278,7 @@ static int check_messages(strict_t *wrong, text_t messages, int thinks)
 
     for (; json_next_item(messages, &pos, &message); i++) {
         snprintf(at, sizeof(at), "messages.%d", i);
-        if (!check_message(wrong, at, message, thinks, &calls)) {
+        if (!check_message(wrong, at, message, budgeted, &calls)) {
             return 0;
         }
     }
@@ -429,6 +430,7 @@ int strict_claude(text_t request, strict_t *wrong)
     static const char *const metadata_names[] = { "user_id", NULL };
     static const char *const tiers[] = { "auto", "standard_only", NULL };
     text_t metadata = json_get(request, "metadata"), tier = json_get(request, "service_tier");
+    int budgeted = text_is(json_get(json_get(request, "thinking"), "type"), "\"enabled\"");
     int thinks;
 
     if (!strict_members(wrong, "", request, names, 3)
@@ -445,5 +447,5 @@ int strict_claude(text_t request, strict_t *wrong)
            && check_system(wrong, json_get(request, "system"))
            && check_output(wrong, json_get(request, "output_config"))
            && check_thinking(wrong, request, &thinks) && check_tools(wrong, request, thinks)
-           && check_messages(wrong, json_get(request, "messages"), thinks);
+           && check_messages(wrong, json_get(request, "messages"), budgeted);
 }
