@@ -77,25 +77,6 @@ static ai_slice_t string_or_none(ai_slice_t value)
     return value.n > 2 && ai_json_type(value) == AI_JSON_STRING ? value : (ai_slice_t){ NULL, 0 };
 }
 
-/* The members that are wanted of an object, in one walk. */
-static void find(ai_slice_t object, const ai_slice_t *names, int n, ai_slice_t *found)
-{
-    ai_json_member_t member;
-    ai_json_walk_t walk;
-    int i;
-
-    memset(found, 0, (apr_size_t)n * sizeof(*found));
-    if (!ai_json_walk(&walk, object) || !walk.is_object) {
-        return;
-    }
-    while (ai_json_next(&walk, &member) > 0) {
-        i = ai_word_key(member.key, names, n);
-        if (i >= 0) {
-            found[i] = member.value;
-        }
-    }
-}
-
 static void tell_begin(reader_t *reader, const teller_t *to, ai_slice_t id, ai_slice_t model)
 {
     ai_delta_t delta = { 0 };
@@ -144,7 +125,7 @@ static void tell_block(reader_t *reader, const teller_t *to, ai_slice_t value, b
     ai_slice_t found[BLOCK_N];
     ai_delta_t delta = { 0 };
 
-    find(value, AI_WORDS(block_names), found);
+    ai_word_find(value, AI_WORDS(block_names), found);
     block->kind = BLOCK_TOLD;
     switch (ai_word_string(found[TYPE], AI_WORDS(kind_words))) {
     case IS_TEXT:
@@ -213,7 +194,7 @@ static void read_delta(const teller_t *to, ai_slice_t value, block_t *block)
     if (block && block->kind == BLOCK_SILENT) {
         return;
     }
-    find(value, AI_WORDS(delta_names), found);
+    ai_word_find(value, AI_WORDS(delta_names), found);
     switch (ai_word_string(found[DELTA_TYPE], AI_WORDS(delta_words))) {
     case 0:
         tell_text(to, AI_DELTA_TEXT, 0, found[DELTA_TEXT]);
@@ -268,7 +249,7 @@ static void read_start(reader_t *reader, const teller_t *to, ai_slice_t message)
     static const ai_slice_t names[] = { AI_WORD("id"), AI_WORD("model") };
     ai_slice_t found[2];
 
-    find(message, AI_WORDS(names), found);
+    ai_word_find(message, AI_WORDS(names), found);
     tell_begin(reader, to, found[0], found[1]);
 }
 
@@ -338,7 +319,7 @@ int ai_anthropic_read_whole(apr_pool_t *p, const ai_json_doc_t *doc, ai_stream_t
     ai_json_walk_t walk;
     block_t block;
 
-    find(doc->root, AI_WORDS(answer_names), found);
+    ai_word_find(doc->root, AI_WORDS(answer_names), found);
     if (!ai_json_string_is(found[ANSWER_TYPE], "message")
         || ai_json_type(found[ANSWER_CONTENT]) != AI_JSON_ARRAY) {
         return 0;

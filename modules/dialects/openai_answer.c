@@ -56,25 +56,6 @@ void *openai_begin_read(apr_pool_t *p)
     return reader;
 }
 
-/* The members of object by words, null as good as absent. */
-static void find(ai_slice_t object, const ai_slice_t *words, int n, ai_slice_t *found)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t member;
-    int i;
-
-    memset(found, 0, (apr_size_t)n * sizeof(*found));
-    if (!ai_json_walk(&walk, object) || !walk.is_object) {
-        return;
-    }
-    while (ai_json_next(&walk, &member) > 0) {
-        i = ai_word_key(member.key, words, n);
-        if (i >= 0 && ai_json_type(member.value) != AI_JSON_NULL) {
-            found[i] = member.value;
-        }
-    }
-}
-
 static void tell_text(reader_t *reader, ai_delta_e kind, ai_slice_t text)
 {
     ai_delta_t delta = { .kind = kind, .choice = reader->choice, .text = text };
@@ -109,7 +90,7 @@ static void read_part(reader_t *reader, ai_slice_t value)
                                              AI_WORD("thinking"), AI_WORD("refusal") };
     ai_slice_t found[WORDS];
 
-    find(value, words, WORDS, found);
+    ai_word_find(value, words, WORDS, found);
     switch (ai_word_string(found[TYPE], words, WORDS)) {
     case TEXT:
         tell_text(reader, AI_DELTA_TEXT, found[TEXT]);
@@ -156,7 +137,7 @@ static void read_blocks(reader_t *reader, ai_slice_t blocks)
     }
     ai_json_walk(&walk, blocks);
     while (ai_json_next(&walk, &block) > 0) {
-        find(block.value, words, WORDS, found);
+        ai_word_find(block.value, words, WORDS, found);
         if (ai_json_string_is(found[TYPE], "redacted_thinking")) {
             tell_text(reader, AI_DELTA_REDACTED, found[DATA]);
             continue;
@@ -332,7 +313,7 @@ static void read_function(reader_t *reader, apr_int64_t index, ai_slice_t id, ai
     int named;
 
     id = real_id(id);
-    find(function, words, WORDS, found);
+    ai_word_find(function, words, WORDS, found);
     named = openai_is_long_text(found[NAME]);
     call = call_of(reader, choice, index, id, named);
     if (!call) {
@@ -365,7 +346,7 @@ static void read_calls(reader_t *reader, ai_slice_t calls)
     }
     ai_json_walk(&walk, calls);
     while (ai_json_next(&walk, &call) > 0) {
-        find(call.value, words, WORDS, found);
+        ai_word_find(call.value, words, WORDS, found);
         if (ai_json_int(found[INDEX], &index) != APR_SUCCESS || index < 0) {
             index = NO_INDEX;
         }
@@ -389,7 +370,7 @@ static void read_message(reader_t *reader, ai_slice_t message)
     ai_slice_t found[WORDS], thought;
     static const ai_slice_t none = { NULL, 0 };
 
-    find(message, words, WORDS, found);
+    ai_word_find(message, words, WORDS, found);
     /* Some servers send both names of the one thing. */
     thought = openai_is_long_text(found[REASONING_CONTENT]) ? found[REASONING_CONTENT]
                                                             : found[REASONING];
@@ -422,7 +403,7 @@ static void read_choices(reader_t *reader, ai_slice_t choices, ai_finish_e *fini
     }
     ai_json_walk(&walk, choices);
     for (; ai_json_next(&walk, &choice) > 0; place++) {
-        find(choice.value, words, WORDS, found);
+        ai_word_find(choice.value, words, WORDS, found);
         if (ai_json_int(found[INDEX], &index) != APR_SUCCESS) {
             index = place;
         }

@@ -46,25 +46,6 @@ static const ai_slice_t detail_words[DETAILS_N] = {
     [REASONED] = AI_WORD("reasoning_tokens"),
 };
 
-/* One walk for all of them: usage is read in every answer. */
-static void find(ai_slice_t object, const ai_slice_t *words, int n, ai_slice_t *found)
-{
-    ai_json_walk_t walk;
-    ai_json_member_t member;
-    int i;
-
-    memset(found, 0, (apr_size_t)n * sizeof(*found));
-    if (!ai_json_walk(&walk, object) || !walk.is_object) {
-        return;
-    }
-    while (ai_json_next(&walk, &member) > 0) {
-        i = ai_word_key(member.key, words, n);
-        if (i >= 0 && !found[i].p) {
-            found[i] = member.value;
-        }
-    }
-}
-
 static ai_slice_t object_of(ai_slice_t one, ai_slice_t other)
 {
     return ai_json_type(one) == AI_JSON_OBJECT ? one : other;
@@ -78,10 +59,11 @@ int openai_read_usage(ai_slice_t object, ai_usage_t *usage)
     if (ai_json_type(object) != AI_JSON_OBJECT) {
         return 0;
     }
-    find(object, usage_words, USAGE_N, found);
-    find(object_of(found[PROMPT_DETAILS], found[INPUT_DETAILS]), detail_words, DETAILS_N, in);
-    find(object_of(found[COMPLETION_DETAILS], found[OUTPUT_DETAILS]), detail_words, DETAILS_N,
-         out);
+    ai_word_find(object, usage_words, USAGE_N, found);
+    ai_word_find(object_of(found[PROMPT_DETAILS], found[INPUT_DETAILS]), detail_words, DETAILS_N,
+                 in);
+    ai_word_find(object_of(found[COMPLETION_DETAILS], found[OUTPUT_DETAILS]), detail_words,
+                 DETAILS_N, out);
     prompt = ai_field_tokens(found[PROMPT].p ? found[PROMPT] : found[INPUT]);
     completion = ai_field_tokens(found[COMPLETION].p ? found[COMPLETION] : found[OUTPUT]);
     total = ai_field_tokens(found[TOTAL]);

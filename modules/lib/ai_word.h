@@ -33,7 +33,28 @@ static inline int ai_word_key(ai_slice_t key, const ai_slice_t *words, int n)
     return -1;
 }
 
-/* The same of a JSON string; -1 for any other value, too. */
+/* What an object's members hold, in one walk: found[i] is that of words[i], absent where it is not
+ * there, or null; of one that is there twice, the last. Also for a value that is no object. */
+static inline void ai_word_find(ai_slice_t object, const ai_slice_t *words, int n,
+                                ai_slice_t *found)
+{
+    ai_json_walk_t walk;
+    ai_json_member_t member;
+    int i;
+
+    memset(found, 0, (apr_size_t)n * sizeof(*found));
+    if (!ai_json_walk(&walk, object) || !walk.is_object) {
+        return;
+    }
+    while (ai_json_next(&walk, &member) > 0) {
+        i = ai_word_key(member.key, words, n);
+        if (i >= 0 && ai_json_type(member.value) != AI_JSON_NULL) {
+            found[i] = member.value;
+        }
+    }
+}
+
+/* The place of a JSON string; -1 for any other value, too. */
 static inline int ai_word_string(ai_slice_t value, const ai_slice_t *words, int n)
 {
     if (value.n < 2 || value.p[0] != '"') {
