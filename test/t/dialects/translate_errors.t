@@ -181,6 +181,38 @@ for my $dialect (@dialects) {
     }
 }
 
+# Nobody answers: the last word is in the caller's form, whoever said it. An error event has the
+# status of its type where that tells one; 529 is Anthropic's own.
+my %status = ('a status' => 503, 'slow down' => 429, 'an error event' => {
+    openai => { openai => 502, anthropic => 502 }, anthropic => { openai => 503, anthropic => 529 } });
+for my $dialect (@dialects) {
+    for my $last (@dialects) {
+        for my $stream (0, 1) {
+            my @scripts = (['a status', 'status=503'], ['slow down', 'status=429'],
+                           $stream ? ['an error event', 'error=2'] : ());
+            for my $row (@scripts) {
+                my ($name, $script) = @$row;
+                my $how = "$dialect, " . ($stream ? 'streamed' : 'plain') . ", $name, $last is last";
+                my $answer = Talk::post($dialect, Talk::ask($dialect, model => "exhausted-$last",
+                    stream => $stream), sim => "$script;retry_after=3;message=No room.");
+                my $seen = Talk::read_answer($dialect, $answer);
+                my ($type, undef, $message) = parts_of($dialect, $seen->{errors}[0] // {});
+                my $remaining = $dialect eq 'openai' ? 'x-ratelimit-remaining-requests'
+                                                     : 'anthropic-ratelimit-requests-remaining';
+                is_deeply([$answer->{headers}{'content-type'}, $message, scalar @{ $seen->{errors} },
+                           $answer->{headers}{'retry-after'}, Talk::logged($answer)->{attempts}],
+                          ['application/json', 'No room.', 1, 3, 2], "$how: its words")
+                    or explain_it($answer);
+                is($answer->{status}, ref $status{$name} ? $status{$name}{$last}{$dialect} : $status{$name},
+                   "$how: a status of its kind");
+                like($answer->{headers}{$remaining} // '', qr/^(?:3999|9999)\z/, "$how: its limits")
+                    or explain_it($answer);
+                ok(defined $type, "$how: a type");
+            }
+        }
+    }
+}
+
 # ------------------------------------------------------------------------ a stream that breaks
 
 my @breaks = (
