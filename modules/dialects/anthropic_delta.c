@@ -259,12 +259,11 @@ int ai_anthropic_read_deltas(void *state, apr_pool_t *event_pool, const ai_sse_e
     reader_t *reader = state;
     teller_t to = { fn, baton };
     ai_slice_t found[EVENT_N];
-    ai_json_error_t wrong;
     ai_json_doc_t doc;
     block_t *block, spare = { 0 };
     int i, place;
 
-    if (ai_json_parse(event_pool, event->data, AI_JSON_DEPTH, &doc, &wrong) != APR_SUCCESS) {
+    if (ai_json_parse_piece(event_pool, event->data, &doc) != APR_SUCCESS) {
         return 0;
     }
     memset(found, 0, sizeof(found));

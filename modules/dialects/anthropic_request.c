@@ -13,15 +13,18 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "ai_field.h"
 #include "anthropic_translator.h"
 
 #define NAME_MAX_CHARS 128 /* of a tool */
 
 int ai_anthropic_refuse(anthropic_ask_t *ask, const char *param, const char *message)
 {
+    ai_error_t *error;
+
     if (!ask->error) {
-        ask->error = ai_field_fault(ask->p, param, message);
+        error = apr_palloc(ask->p, sizeof(*error));
+        *error = (ai_error_t){ 400, "unsupported_parameter", message, param };
+        ask->error = error;
     }
     return 0;
 }

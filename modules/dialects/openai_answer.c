@@ -471,9 +471,8 @@ int openai_read_deltas(void *baton, apr_pool_t *event_pool, const ai_sse_event_t
     reader_t *reader = baton;
     ai_slice_t found[ROOT_WORDS];
     ai_json_doc_t doc;
-    ai_json_error_t wrong;
 
-    if (ai_json_parse(event_pool, event->data, AI_JSON_DEPTH, &doc, &wrong) != APR_SUCCESS
+    if (ai_json_parse_piece(event_pool, event->data, &doc) != APR_SUCCESS
         || ai_json_type(doc.root) != AI_JSON_OBJECT) {
         return 0;
     }

@@ -33,6 +33,7 @@ typedef struct check_t {
     } open[AI_JSON_DEPTH];
     int depth;
     int max_depth;
+    int halves; /* strings may hold half a surrogate pair */
     seen_t *keys; /* key_store, or from malloc */
     apr_size_t n_keys;
     apr_size_t room_keys;
@@ -202,7 +203,7 @@ static int read_key(check_t *c)
     if (c->at == c->end || *c->at != '"') {
         return refuse(c, c->at, "a key in quotes is missing");
     }
-    quote = ai_json_scan_string(begin, c->end, &escaped, &wrong, &reason);
+    quote = ai_json_scan_string(begin, c->end, 0, &escaped, &wrong, &reason);
     if (!quote) {
         return refuse(c, wrong, reason);
     }
@@ -277,7 +278,7 @@ static int read_value(check_t *c)
     case '[':
         return open_bracket(c);
     case '"':
-        end = ai_json_scan_string(c->at + 1, c->end, &escaped, &wrong, &reason);
+        end = ai_json_scan_string(c->at + 1, c->end, c->halves, &escaped, &wrong, &reason);
         end = end ? end + 1 : NULL;
         break;
     case 't':
@@ -379,8 +380,8 @@ static int check_text(check_t *c)
     return going < 0;
 }
 
-apr_status_t ai_json_parse(apr_pool_t *p, ai_slice_t text, int depth, ai_json_doc_t *doc,
-                           ai_json_error_t *err)
+static apr_status_t parse(apr_pool_t *p, ai_slice_t text, int depth, int halves,
+                          ai_json_doc_t *doc, ai_json_error_t *err)
 {
     check_t c;
     int good;
@@ -395,6 +396,7 @@ apr_status_t ai_json_parse(apr_pool_t *p, ai_slice_t text, int depth, ai_json_do
     c.end = c.start + text.n;
     c.err = err;
     c.depth = 0;
+    c.halves = halves;
     c.max_depth = depth < AI_JSON_DEPTH ? depth : AI_JSON_DEPTH;
     c.keys = c.key_store;
     c.room_keys = sizeof(c.key_store) / sizeof(c.key_store[0]);
@@ -416,4 +418,17 @@ apr_status_t ai_json_parse(apr_pool_t *p, ai_slice_t text, int depth, ai_json_do
         free(c.members);
     }
     return good ? APR_SUCCESS : APR_EINVAL;
+}
+
+apr_status_t ai_json_parse(apr_pool_t *p, ai_slice_t text, int depth, ai_json_doc_t *doc,
+                           ai_json_error_t *err)
+{
+    return parse(p, text, depth, 0, doc, err);
+}
+
+apr_status_t ai_json_parse_piece(apr_pool_t *p, ai_slice_t text, ai_json_doc_t *doc)
+{
+    ai_json_error_t err;
+
+    return parse(p, text, AI_JSON_DEPTH, 1, doc, &err);
 }

@@ -72,6 +72,13 @@ typedef struct ai_json_error_t {
 apr_status_t ai_json_parse(apr_pool_t *p, ai_slice_t text, int depth, ai_json_doc_t *doc,
                            ai_json_error_t *err);
 
+/*
+ * The same for an event of a stream, but that strings (keys not) may hold half of a surrogate pair
+ * as an escape: some servers cut text between the halves, and whoever joins the pieces has the
+ * pair. Such a string passes as it lies; ai_json_string() refuses it.
+ */
+apr_status_t ai_json_parse_piece(apr_pool_t *p, ai_slice_t text, ai_json_doc_t *doc);
+
 /* The kind of a value, told from its first byte. AI_JSON_NONE for the absent slice. */
 ai_json_type_e ai_json_type(ai_slice_t value);
 

@@ -275,7 +275,7 @@ apr_status_t ai_json_string(apr_pool_t *p, ai_slice_t value, const char **text, 
         return APR_EINVAL;
     }
     end = value.p + value.n;
-    quote = ai_json_scan_string(value.p + 1, end, &escaped, &wrong, &reason);
+    quote = ai_json_scan_string(value.p + 1, end, 0, &escaped, &wrong, &reason);
     if (!quote || quote + 1 != end) {
         return APR_EINVAL;
     }

@@ -103,8 +103,16 @@ static apr_size_t read_escape(const char *text, const char *end, apr_uint32_t *c
     return 12;
 }
 
-const char *ai_json_scan_string(const char *at, const char *end, int *escaped, const char **wrong,
-                                const char **reason)
+/* 1 when text is an escape that is half of a surrogate pair: \uD800 to \uDFFF. */
+static int is_half(const char *text, const char *end)
+{
+    long unit = end - text >= 2 && text[1] == 'u' ? read_unit(text, end) : -1;
+
+    return unit >= 0xD800 && unit <= 0xDFFF;
+}
+
+const char *ai_json_scan_string(const char *at, const char *end, int halves, int *escaped,
+                                const char **wrong, const char **reason)
 {
     apr_uint32_t code;
     apr_size_t n;
@@ -123,6 +131,9 @@ const char *ai_json_scan_string(const char *at, const char *end, int *escaped, c
         }
         if (*at == '\\') {
             n = read_escape(at, end, &code);
+            if (!n && halves && is_half(at, end)) {
+                n = 6;
+            }
             *reason = "not an escape, or half a surrogate pair";
             *escaped = 1;
         }

@@ -61,10 +61,10 @@ apr_size_t ai_json_utf8(const char *text, const char *end);
 /*
  * Checks a string from behind its opening quote. Returns the place of its closing quote; else
  * NULL, *wrong the place that is wrong and *reason why, in static text. Sets *escaped to 1 when
- * the string holds escapes, else leaves it.
+ * the string holds escapes, else leaves it. halves: an escape may be half of a surrogate pair.
  */
-const char *ai_json_scan_string(const char *at, const char *end, int *escaped, const char **wrong,
-                                const char **reason);
+const char *ai_json_scan_string(const char *at, const char *end, int halves, int *escaped,
+                                const char **wrong, const char **reason);
 
 /* The end of the number at text; NULL and *wrong the place that is wrong. */
 const char *ai_json_scan_number(const char *at, const char *end, const char **wrong);

@@ -469,6 +469,29 @@ static void test_equal_hashes(void)
        == APR_SUCCESS && doc.n_members == 1 << STAGES, "section 4: 8192 keys of one hash");
 }
 
+/* A piece of a stream may end between the halves of a pair; nothing else is looser. */
+static void test_piece(void)
+{
+    static const struct {
+        ai_slice_t text;
+        int good;
+    } rows[] = {
+        { { T("{\"a\":\"\\ud834\"}") }, 1 },     { { T("[\"\\udd1ex\",\"\\n\\uD834\"]") }, 1 },
+        { { T("\"\\udd1e\\ud834\"") }, 1 },      { { T("\"\\ud834\\udd1e\"") }, 1 },
+        { { T("{\"\\ud834\":1}") }, 0 },         { { T("\"\\ud83\"") }, 0 },
+        { { T("\"\\ud834") }, 0 },                { { T("\"\\x\"") }, 0 },
+        { { T("\"\xED\xA0\xB4\"") }, 0 },         { { T("{\"a\":1,\"a\":1}") }, 0 },
+        { { T("\"\\ud834\\\"") }, 0 },           { { T("\"\\u\"") }, 0 },
+    };
+    ai_json_doc_t doc;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ok((ai_json_parse_piece(pool, rows[i].text, &doc) == APR_SUCCESS) == rows[i].good,
+           "a piece: %.*s", (int)rows[i].text.n, rows[i].text.p);
+    }
+}
+
 int main(void)
 {
     apr_initialize();
@@ -479,6 +502,7 @@ int main(void)
     test_members();
     test_many_keys();
     test_equal_hashes();
+    test_piece();
     apr_terminate();
     return done();
 }

@@ -247,7 +247,6 @@ static inline void wire_done(wire_t *wire)
 static inline apr_status_t wire_on_event(void *baton, const ai_sse_event_t *event)
 {
     wire_t *wire = baton;
-    ai_json_error_t wrong;
     ai_json_doc_t doc;
 
     if (!event->data.p) {
@@ -261,8 +260,8 @@ static inline apr_status_t wire_on_event(void *baton, const ai_sse_event_t *even
         wire_done(wire);
         return APR_SUCCESS;
     }
-    if (ai_json_parse(wire->pool, event->data, AI_JSON_DEPTH, &doc, &wrong) != APR_SUCCESS) {
-        wire_must(wire, 0, apr_psprintf(wire->pool, "no JSON: %s", wrong.reason));
+    if (ai_json_parse_piece(wire->pool, event->data, &doc) != APR_SUCCESS) {
+        wire_must(wire, 0, "no JSON");
         return APR_SUCCESS;
     }
     if (event->name.p) {
