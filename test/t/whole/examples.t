@@ -229,6 +229,22 @@ sub everything
     return;
 }
 
+sub two_dialects
+{
+    ok(await(sub { slurp("$rundir/access_log") =~ / 200 openai claude-sonnet-4-5 by=claude dropped=- /m }),
+       "OpenAI's caller was answered by Claude");
+    my ($status, $head, $body) = post('/v1/messages',
+        '{"model":"gpt-5.1","max_tokens":50,"top_k":3,"messages":[{"role":"user","content":"Hello"}]}',
+        'anthropic-version: 2023-06-01');
+    my $answer = eval { decode_json($body) } // {};
+    is_deeply([$status, @{$answer}{qw(type stop_reason)}], [200, 'message', 'end_turn'],
+              "Anthropic's caller is answered in its own words");
+    like($head, qr/^ai-dropped: top_k\r?$/mi, 'and told what was dropped');
+    ok(await(sub { slurp("$rundir/access_log") =~ / 200 anthropic gpt-5\.1 by=gpt dropped=top_k /m }),
+       'as is the access log');
+    return;
+}
+
 sub quickstart
 {
     local $ENV{OPENAI_API_KEY} = 'sk-test';
@@ -243,6 +259,7 @@ my %more = (
     'https-upstream.conf' => \&https_upstream,
     'existing-vhost.conf' => \&existing_vhost,
     'everything.conf'     => \&everything,
+    'two-dialects.conf'   => \&two_dialects,
 );
 
 # ------------------------------------------------------------------------ main
