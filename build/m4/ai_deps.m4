@@ -10,4 +10,9 @@ dnl json-c's own include path ends in /json-c; with its parent <json.h> and <jso
 JSONC_CFLAGS="$JSONC_CFLAGS -I`$PKG_CONFIG --variable=includedir json-c`"
 JSONC_CFLAGS=`AS_ECHO(["$JSONC_CFLAGS"]) | $SED "$ai_as_system"`
 AC_SUBST([JSONC_CFLAGS])
+PKG_CHECK_MODULES([CRYPTO], [libcrypto >= 3.0], [],
+    [AC_MSG_ERROR([OpenSSL 3.0 or later not found; install libssl-dev (Debian) or openssl-devel (Fedora)])])
+AI_CRYPTO_VERSION=`$PKG_CONFIG --modversion libcrypto`
+CRYPTO_CFLAGS=`AS_ECHO(["$CRYPTO_CFLAGS"]) | $SED "$ai_as_system"`
+AC_SUBST([CRYPTO_CFLAGS])
 ])
