@@ -3,8 +3,9 @@
  * ai_jwt.h - JSON Web Tokens (RFC 7519) that others issue: are they good, and what do they say?
  *
  * JWS compact serialization only (RFC 7515), algorithms RS, PS, ES, HS of RFC 7518 and EdDSA of RFC
- * 8037, keys from a JWK set (RFC 7517). "none", encrypted tokens, and "crit" are refused. The
- * algorithm must be one that the key is for: a public key is never taken for an HMAC secret.
+ * 8037 (also as Ed25519 and Ed448, RFC 9864), keys from a JWK set (RFC 7517). "none", encrypted
+ * tokens, and "crit" are refused. The algorithm must be one that the key is for: a public key is
+ * never taken for an HMAC secret.
  *
  * Pure over OpenSSL's EVP. A set that was read never changes: verifying is thread-safe.
  */
@@ -26,9 +27,11 @@ typedef struct ai_jwks_t ai_jwks_t;
 #define AI_JWKS_KEYS 1000
 
 /*
- * Reads a JWK set. Keys of kinds, curves or uses that are not ours are left out, as RFC 7517 has
- * it; a key of ours with broken parts is an error, and so are RSA keys below 2048 bits and HMAC
- * secrets shorter than their digest. p: where the set lives; its keys are freed with p.
+ * Reads a JWK set. Keys of kinds, curves, algorithms or uses that are not ours are left out, as RFC
+ * 7517 has it; a key of ours with broken parts is an error, and so are RSA keys below 2048 or above
+ * 8192 bits, or made by a library that is known to make weak ones, HMAC secrets shorter than their
+ * digest, secrets and public keys in one set, and two keys of one kid and algorithm. Of a private
+ * key only the public half is read. p: where the set lives; its keys are freed with p.
  * Returns the set; or NULL and *wrong says what and where ("keys[2].n: ..."), in p, without any
  * part of a key.
  */
@@ -54,21 +57,27 @@ typedef enum ai_jwt_verdict_e {
     AI_JWT_EXPIRED,
     AI_JWT_TOO_EARLY,  /* nbf, or iat in the future */
     AI_JWT_ISSUER,
-    AI_JWT_AUDIENCE
+    AI_JWT_AUDIENCE,
+    AI_JWT_NO_EXPIRY   /* no exp, and the rule needs one */
 } ai_jwt_verdict_e;
 
 /* "token_expired" and the like: the machine reason of a refusal; NULL for AI_JWT_GOOD. */
 const char *ai_jwt_reason(ai_jwt_verdict_e verdict);
 
-/* Verifies a token. Out, where good: *claims, its checked claims; *expires, 0 without exp; both in
- * p. Nothing of a token that is not good is handed out. */
+/*
+ * Verifies a token. Its kid must be that of a key; where it has none, the first eight keys that are
+ * for its algorithm are tried. The signature comes first, then the times, then issuer and audience.
+ * Out, where good: *claims, its checked claims; *expires, 0 without exp; both in p. Nothing of a
+ * token that is not good is handed out.
+ */
 ai_jwt_verdict_e ai_jwt_verify(apr_pool_t *p, const ai_jwks_t *jwks, ai_slice_t token,
                                const ai_jwt_rule_t *rule, ai_json_doc_t *claims,
                                apr_time_t *expires);
 
 /* A claim as text: a string, a number, true or false; path goes into objects ("org.id"); of an
- * array of strings the elements joined by commas. NULL where it is not there or is something else,
- * holds control characters, or is longer than 1024 bytes. */
+ * array of strings the elements joined by commas. Where names hold dots themselves, the longest one
+ * that is there counts. NULL where it is not there or is something else, holds control characters,
+ * or is longer than 1024 bytes; and where an element of an array holds a comma. */
 const char *ai_jwt_claim(apr_pool_t *p, const ai_json_doc_t *claims, const char *path);
 
 #endif
