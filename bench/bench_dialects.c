@@ -6,17 +6,11 @@
  * that the gateway calls, over and over, and prints what one time costs.  With --print it does it
  * once and prints what came out, so that nobody measures a translation that is wrong.
  *
- * Counted is processor time of this thread, in many short batches; what a tenth of them reach is
- * the result. What else runs on the machine (on the core's other thread, in its caches) can only
- * add to the time.
- *
  * Exit code 0: measured, 1: refused, with the reason, 3: not built, 2: it could not run.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <apr_file_io.h>
 #include <apr_general.h>
@@ -24,9 +18,10 @@
 #include <apr_strings.h>
 
 #include "ai_models.h"
+#include "bench_timer.h"
 #include "dialects.h"
 
-enum { MOST_BATCHES = 100000, BATCH_NS = 2000000, LONGEST_EVENT = 1 << 20 };
+enum { LONGEST_EVENT = 1 << 20 };
 
 static const char usage_text[] =
     "usage: bench-dialects [--print] SECONDS identity DIALECT FILE\n"
@@ -240,56 +235,16 @@ static const char *work_events(apr_pool_t *p, job_t *job)
 
 /* -------------------------------------------------------------------------- measuring */
 
-static uint64_t now_ns(clockid_t clock)
+static void work_once(apr_pool_t *p, void *baton)
 {
-    struct timespec now;
+    job_t *job = baton;
 
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void work_once(apr_pool_t *p, job_t *job)
-{
     job->out = 0;
     const char *why = job->work(p, job);
     if (why != NULL) {
         end(1, why, NULL);
     }
     apr_pool_clear(p);
-}
-
-/* Nanoseconds for each of that many times in a row. */
-static double run_batch(apr_pool_t *p, job_t *job, uint64_t times)
-{
-    uint64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
-
-    for (uint64_t i = 0; i < times; i++) {
-        work_once(p, job);
-    }
-    return (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / (double)times;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Of the batches that fit into the time, what a tenth of them reach. */
-static double measure(apr_pool_t *p, job_t *job, double seconds)
-{
-    static double batches[MOST_BATCHES];
-    int n = 0;
-
-    run_batch(p, job, 3);
-    uint64_t times = (uint64_t)(BATCH_NS / (run_batch(p, job, 3) + 1)) + 1;
-    uint64_t until = now_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
-    do {
-        batches[n++] = run_batch(p, job, times);
-    } while (n < MOST_BATCHES && now_ns(CLOCK_MONOTONIC) < until);
-    qsort(batches, (size_t)n, sizeof(batches[0]), by_size);
-    return batches[n / 10];
 }
 
 /* --------------------------------------------------------------------------- the line */
@@ -381,7 +336,7 @@ int main(int argc, char **argv)
         work_once(each, &job);
     }
     else {
-        double ns = measure(each, &job, seconds);
+        double ns = bench_measure(each, work_once, &job, seconds);
 
         printf("us %.3f\ndone %" APR_UINT64_T_FMT "\nbytes_in %" APR_SIZE_T_FMT
                "\nbytes_out %" APR_UINT64_T_FMT "\n",
