@@ -41,6 +41,7 @@ struct job_t {
     const ai_dialect_t *to;
     const ai_models_t *models;
     ai_slice_t text;
+    apr_pool_t *pool; /* of one time */
     apr_pool_t *event_pool;
     FILE *print;       /* NULL while measuring */
     apr_uint64_t done; /* by one time: requests, or events */
@@ -235,16 +236,16 @@ static const char *work_events(apr_pool_t *p, job_t *job)
 
 /* -------------------------------------------------------------------------- measuring */
 
-static void work_once(apr_pool_t *p, void *baton)
+static void work_once(void *baton)
 {
     job_t *job = baton;
 
     job->out = 0;
-    const char *why = job->work(p, job);
+    const char *why = job->work(job->pool, job);
     if (why != NULL) {
         end(1, why, NULL);
     }
-    apr_pool_clear(p);
+    apr_pool_clear(job->pool);
 }
 
 /* --------------------------------------------------------------------------- the line */
@@ -313,7 +314,7 @@ int main(int argc, char **argv)
 {
     int prints = argc > 1 && strcmp(argv[1], "--print") == 0;
     job_t job = { .print = prints ? stdout : NULL };
-    apr_pool_t *pool, *each;
+    apr_pool_t *pool;
     const char *wrong = NULL;
     char *rest = NULL;
 
@@ -325,7 +326,7 @@ int main(int argc, char **argv)
     }
     apr_initialize();
     apr_pool_create(&pool, NULL);
-    apr_pool_create(&each, pool);
+    apr_pool_create(&job.pool, pool);
     apr_pool_create(&job.event_pool, pool);
     read_job(pool, argc - 1, argv + 1, &job);
     job.models = ai_models_read(pool, ai_models_builtin(), NULL, &wrong);
@@ -333,10 +334,10 @@ int main(int argc, char **argv)
         end(2, "the models that are built in", wrong);
     }
     if (prints) {
-        work_once(each, &job);
+        work_once(&job);
     }
     else {
-        double ns = bench_measure(each, work_once, &job, seconds);
+        double ns = bench_measure(work_once, &job, seconds);
 
         printf("us %.3f\ndone %" APR_UINT64_T_FMT "\nbytes_in %" APR_SIZE_T_FMT
                "\nbytes_out %" APR_UINT64_T_FMT "\n",

@@ -9,12 +9,10 @@
 #ifndef BENCH_TIMER_H
 #define BENCH_TIMER_H
 
-#include <apr_pools.h>
-
-/* Does the work once and clears p. */
-typedef void bench_work_fn(apr_pool_t *p, void *job);
+/* Does the work once. */
+typedef void bench_work_fn(void *job);
 
 /* Nanoseconds that one time takes, measured for about so many seconds. */
-double bench_measure(apr_pool_t *p, bench_work_fn *work, void *job, double seconds);
+double bench_measure(bench_work_fn *work, void *job, double seconds);
 
 #endif
