@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ai_jwk.h - a key of a JWK set as ai_jws.c needs it, and the algorithms there are (RFC 7518, 8037).
+ * ai_jwk.h - a key of a JWK set as ai_jws.c needs it, and the algorithms there are (RFC 7518,
+ * 8037).
  *
  * For ai_jwks.c and ai_jws.c alone; others use ai_jwt.h.
  */
@@ -24,7 +25,13 @@ typedef enum ai_jwk_kind_e {
     AI_JWK_OCT
 } ai_jwk_kind_e;
 
-typedef enum ai_jwa_way_e { AI_JWA_PKCS1, AI_JWA_PSS, AI_JWA_ECDSA, AI_JWA_EDDSA, AI_JWA_HMAC } ai_jwa_way_e;
+typedef enum ai_jwa_way_e {
+    AI_JWA_PKCS1,
+    AI_JWA_PSS,
+    AI_JWA_ECDSA,
+    AI_JWA_EDDSA,
+    AI_JWA_HMAC
+} ai_jwa_way_e;
 
 /* An algorithm. */
 typedef struct ai_jwa_t {
@@ -58,8 +65,8 @@ struct ai_jwks_t {
 int ai_jwk_fits(const ai_jwk_t *key, const ai_jwa_t *alg);
 
 /*
- * Verifies a JWS in compact serialization. Returns AI_JWT_GOOD and *payload, in p, any bytes; or why
- * not, and *payload is untouched.
+ * Verifies a JWS in compact serialization. Returns AI_JWT_GOOD and *payload, in p, any bytes; or
+ * why not, and *payload is untouched.
  */
 ai_jwt_verdict_e ai_jws_verify(apr_pool_t *p, const ai_jwks_t *jwks, ai_slice_t token,
                                ai_slice_t *payload);

@@ -61,7 +61,8 @@ static int refuse(reading_t *r, int member, const char *why)
 }
 
 /* The bytes of a member in base64url, from least to most of them. */
-static int read_bytes(reading_t *r, int member, apr_size_t least, apr_size_t most, ai_slice_t *bytes)
+static int read_bytes(reading_t *r, int member, apr_size_t least, apr_size_t most,
+                      ai_slice_t *bytes)
 {
     const char *text;
     apr_size_t n;
