@@ -31,8 +31,10 @@
 #define AI_KEY_LENGTH (6 + AI_KEY_ID + 1 + AI_KEY_SECRET + AI_KEY_CHECK)
 #define AI_KEY_DIGEST 32
 
-/* A new key, its text NUL-terminated. APR_EGENERAL when the system gives no random bytes. */
+/* A new key, its text NUL-terminated. APR_EGENERAL when the system gives no random bytes. _renew
+ * makes one with an id that is there, of AI_KEY_ID characters. */
 apr_status_t ai_key_make(char text[AI_KEY_LENGTH + 1]);
+apr_status_t ai_key_renew(ai_slice_t id, char text[AI_KEY_LENGTH + 1]);
 
 typedef enum ai_key_form_e {
     AI_KEY_FOREIGN,  /* does not begin with AI_KEY_PREFIX: somebody else's */
@@ -64,8 +66,10 @@ typedef struct ai_key_t {
     const apr_array_header_t *models_denied; /* stronger than models; NULL: none */
     const apr_array_header_t *endpoints;     /* words of ai_endpoint_name(); NULL: all */
     const apr_array_header_t *sources;       /* of apr_ipsubnet_t *; NULL: from anywhere */
+    const apr_array_header_t *source_words;  /* of const char *: the same as they were written */
     apr_time_t not_before;                   /* 0: always */
     apr_time_t expires;                      /* 0: never */
+    apr_time_t created;                      /* 0: not known */
     int disabled;
     ai_slice_t limits;                       /* an object, for mod_ai_ratelimit; absent: none */
     ai_slice_t metadata;                     /* an object of strings; absent: none */
@@ -73,8 +77,9 @@ typedef struct ai_key_t {
 
 typedef struct ai_keys_t ai_keys_t;
 
-/* The longest file, and how many keys it may have. */
-#define AI_KEYS_SIZE (256 * 1024 * 1024)
+/* The longest record and file in bytes, and how many keys a file may have. */
+#define AI_KEY_RECORD 65536
+#define AI_KEYS_SIZE (512 * 1024 * 1024)
 #define AI_KEYS_MOST 1000000
 
 /*
@@ -84,17 +89,22 @@ typedef struct ai_keys_t ai_keys_t;
  */
 const ai_keys_t *ai_keys_read(apr_pool_t *p, ai_slice_t text, const char **wrong);
 
-/* Reads one record. NULL and *wrong as above, without the line. */
+/* Reads one record; its text must outlive it, too. NULL and *wrong as above, without the line. */
 const ai_key_t *ai_key_read(apr_pool_t *p, ai_slice_t record, const char **wrong);
 
-/* A record as one line of JSON without line end, in p. What was not said is left out. */
+/* A record as one line of JSON without line end, in p. What was not said is left out.
+ * _show leaves the digests out, too: for people and programs that only look. */
 ai_slice_t ai_key_write(apr_pool_t *p, const ai_key_t *key);
+ai_slice_t ai_key_show(apr_pool_t *p, const ai_key_t *key);
 
 /* The key with that id, or NULL. Takes about the same time for every table. */
 const ai_key_t *ai_keys_find(const ai_keys_t *keys, ai_slice_t id);
 
 int ai_keys_count(const ai_keys_t *keys);
 const ai_key_t *ai_keys_at(const ai_keys_t *keys, int i); /* in the order of the file */
+
+/* The line of the file that has the key at i, without its end. */
+ai_slice_t ai_keys_line(const ai_keys_t *keys, int i);
 
 typedef enum ai_key_verdict_e {
     AI_KEY_GOOD,
@@ -109,12 +119,14 @@ typedef enum ai_key_verdict_e {
  * machine reason of a refusal; NULL for AI_KEY_GOOD. */
 const char *ai_key_reason(ai_key_verdict_e verdict);
 
-/* Whether a digest is that of a key that may be used now, from there. The digest is compared
- * first: who has not the secret learns nothing else. */
+/* Whether a digest is that of a key that may be used now, from there (NULL: not known). The digest
+ * is compared first: who has not the secret learns nothing else. A first text whose time has ended
+ * is a wrong one. */
 ai_key_verdict_e ai_key_judge(const ai_key_t *key, const unsigned char digest[AI_KEY_DIGEST],
                               apr_time_t now, apr_sockaddr_t *from);
 
-/* 1 when the key's own fields allow the model (NULL: none is named), the endpoint's word. */
+/* 1 when the key's own fields allow the model (NULL: none is named, nothing to forbid), the
+ * endpoint's word. Models are compared without regard to case, as some providers do. */
 int ai_key_allows_model(const ai_key_t *key, const char *model);
 int ai_key_allows_endpoint(const ai_key_t *key, const char *endpoint);
 
