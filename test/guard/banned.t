@@ -29,12 +29,12 @@ sub calls
 }
 
 my @modules = files(qr/\.[ch]$/, 'modules');
-my @tools   = files(qr/\.[ch]$/, 'test/sim', 'bench');
+my @tools   = files(qr/\.[ch]$/, 'test/sim', 'bench', 'support');
 my @ours    = files(qr/\.(?:[chtm4]|pm|pl|sh|am|ac|py|mjs|conf|in)$|^[^.]+$/,
                     qw(modules test build bench conf-examples support));
 
 rule('no banned function in modules', calls($guesses, @modules));
-rule('no banned function in the simulator and the load generator', calls($guesses, @tools));
+rule('no banned function in the simulator, the load generator and aictl', calls($guesses, @tools));
 rule('raw memory only in modules/lib', calls($raw, grep { !m{^modules/lib/} } @modules));
 
 # Behind a trusted proxy that is the proxy's; the caller's is r->useragent_ip (docs/estate.md).

@@ -310,11 +310,11 @@ my $sources = join('', map { slurp($_) } files(qr/\.[ch]$/, 'modules'));
 rule('functions that the docs name exist',
      map { my $page = $_; map { $sources =~ /\b\Q$_\E\b/ ? () : "$page: $_()" }
            slurp($page) =~ /`([a-z_0-9]+)\(\)`/g } files(qr/\.md$/, 'docs'));
-my %basename = map { basename($_) => 1 } files(qr/./, qw(modules test build bench conf-examples));
+my %basename = map { basename($_) => 1 } files(qr/./, qw(modules test build bench conf-examples support));
 rule('files that the docs name exist',
      map { my $page = $_;
            map { my $path = $_;
-                 $path =~ m{^(?:modules|test|build|bench|conf-examples|docs)/}
+                 $path =~ m{^(?:modules|test|build|bench|conf-examples|docs|support)/}
                      ? (-e top() . "/$path" ? () : "$page: $path")
                      : ($basename{ basename($path) } ? () : "$page: $path") }
            grep { !/dialect_x|NAME|ROOM|\*/ } slurp($page) =~ m{`((?:[\w.-]+/)*\w+\.(?:c|h|t|am|in|sh|py|conf))`}g }

@@ -25,6 +25,8 @@ my @dialects = grep { m{/dialect_\w+\.c$} } @modules;
 rule('every file below modules is in modules/Makefile.am', unlisted('modules/Makefile.am', @modules));
 rule('every file of the simulator, the unit tests and the fuzz replay is in test/Makefile.am',
      unlisted('test/Makefile.am', files(qr/\.[ch]$/, qw(test/sim test/unit test/fuzz))));
+rule('every file of aictl is in support/Makefile.am',
+     unlisted('support/Makefile.am', files(qr/\.[ch]$/, 'support')));
 rule('every file of the load generator is in bench/Makefile.am',
      unlisted('bench/Makefile.am', files(qr/\.[ch]$/, 'bench')));
 
@@ -42,7 +44,7 @@ rule('every dialect has a unit test', grep { !$unit{'test_' . basename($_)} } @d
 cmp_ok(scalar(@dialects), '>', 0, 'there is a dialect');
 
 # A suite in a folder that run_tests does not know would never run.
-my %known = map { $_ => 1 } qw(unit guard fuzz t);
+my %known = map { $_ => 1 } qw(unit guard fuzz aictl t);
 rule('every .t file lies where run_tests looks',
      grep { !$known{ (split m{/})[1] } } files(qr/\.t$/, 'test'));
 done_testing();

@@ -9,7 +9,7 @@ use lib dirname(__FILE__);
 use Guard;
 
 my ($file_max, $function_max) = (600, 80);
-my @sources = files(qr/\.[ch]$/, 'modules', 'test/sim', 'test/unit', 'test/fuzz', 'bench');
+my @sources = files(qr/\.[ch]$/, 'modules', 'test/sim', 'test/unit', 'test/fuzz', 'bench', 'support');
 my (@long_files, @long_functions, @braces);
 my $functions = 0;
 
