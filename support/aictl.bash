@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# aictl.bash - completes the words of aictl.
+
+_aictl()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    local fields='--name --tenant --user --tier --model --deny-model --endpoint --source --expires
+                  --not-before --metadata --limits'
+    local words='' i
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        words='key --help --version'
+    elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = key ]; then
+        words='create list show update rotate disable enable delete export check'
+    elif [ "$before" = --file ]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+    elif [ "$before" = --endpoint ]; then
+        words='chat embeddings count-tokens models model completions responses moderations images
+               speech transcriptions translations rerank files batches stored other'
+    elif [ "$before" = --clear ]; then
+        words=${fields//--/}
+    else
+        case $word in
+        -*) case ${COMP_WORDS[2]} in
+            create) words="$fields --json --file" ;;
+            list|show) words='--json --file' ;;
+            update) words="$fields --clear --file" ;;
+            rotate) words='--overlap --json --file' ;;
+            check) words='--stdin --from --file' ;;
+            *) words='--file' ;;
+            esac ;;
+        *)  case ${COMP_WORDS[2]} in
+            show|update|rotate|disable|enable|delete|export)
+                local file=()
+                for ((i = 3; i < COMP_CWORD; i++)); do
+                    [ "${COMP_WORDS[i]}" != --file ] || file=(--file "${COMP_WORDS[i+1]}")
+                done
+                words=$("${COMP_WORDS[0]}" key list "${file[@]}" 2>/dev/null | sed '1d;s/ .*//') ;;
+            esac ;;
+        esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+complete -F _aictl aictl
