@@ -219,7 +219,8 @@ static apr_ipsubnet_t *make_subnet(apr_pool_t *p, const char *text)
     if (bits) {
         *bits++ = '\0';
     }
-    most = inet_pton(AF_INET, ip, address) == 1 ? 32 : inet_pton(AF_INET6, ip, address) == 1 ? 128 : -1;
+    most = inet_pton(AF_INET, ip, address) == 1 ? 32
+           : inet_pton(AF_INET6, ip, address) == 1 ? 128 : -1;
     if (most < 0 || (bits && (strlen(bits) > 3 || !*bits || bits[strspn(bits, "0123456789")]
                               || apr_atoi64(bits) > most || (*bits == '0' && bits[1])))) {
         return NULL;
