@@ -306,7 +306,7 @@ rule('every dialect is named under AITargetDialect',
      grep { $block{AITargetDialect}{text} !~ /`\Q$_\E`/ } ($dialects // '') =~ /dialect_(\w+)\.c/g);
 
 # Functions and files that the tour and the recipes speak of.
-my $sources = join('', map { slurp($_) } files(qr/\.[ch]$/, 'modules'));
+my $sources = join('', map { slurp($_) } files(qr/\.[ch]$/, qw(modules support)));
 rule('functions that the docs name exist',
      map { my $page = $_; map { $sources =~ /\b\Q$_\E\b/ ? () : "$page: $_()" }
            slurp($page) =~ /`([a-z_0-9]+)\(\)`/g } files(qr/\.md$/, 'docs'));

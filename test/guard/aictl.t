@@ -1,0 +1,40 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Do the page, the manual page and the completion of aictl have its commands and options?
+use strict;
+use warnings;
+use Test::More;
+use File::Basename qw(dirname);
+use lib dirname(__FILE__);
+use Guard;
+
+my $options  = slurp('support/key_options.c');
+my $commands = slurp('support/key_commands.c');
+my ($rows)   = $commands =~ /\} commands\[\] = \{\n(.*?)\n\};/s;
+my @commands = ($rows // '') =~ /^    \{ "(\w+)"/mg;
+my ($fields) = $options =~ /\} fields\[\] = \{\n(.*?)\n\};/s;
+my @fields   = ($fields // '') =~ /\{ "([\w-]+)"/g;
+my ($others) = $options =~ /\bothers\[\] = \{\n(.*?)\n\};/s;
+my @others   = ($others // '') =~ /\{ "([\w-]+)"/g;
+cmp_ok(scalar(@commands), '>=', 10, 'commands were found');
+cmp_ok(scalar(@fields), '>=', 12, 'fields were found');
+cmp_ok(scalar(@others), '>=', 6, 'and other options');
+
+my ($page, $manual, $shell, $keys) =
+    map { slurp($_) } qw(docs/aictl.md support/aictl.1 support/aictl.bash docs/keys.md);
+rule('docs/aictl.md has each command', grep { $page !~ /^\| `aictl key $_\b/m } @commands);
+rule('support/aictl.1 has each command', grep { $manual !~ /^\.It Cm (?:\w+ , )*$_\b/m } @commands);
+rule('support/aictl.bash has each command', grep { $shell !~ /^\s+words='(?:[\w ]+ )?$_\b/m } @commands);
+rule('docs/aictl.md has each option', grep { $page !~ /`[^`]*--$_\b/ } @fields, @others);
+rule('support/aictl.1 has each option', grep { $manual !~ /\bFl -$_\b/ } @fields, @others);
+rule('support/aictl.bash has each option', grep { $shell !~ /--$_\b/ } @fields, @others);
+rule('the usage has each field', grep { $commands !~ /--$_ / } @fields);
+rule('FIELDS has each field', grep { $commands !~ /^#define FIELDS ".*(?:\\\n.*)?\b$_ /m } @fields);
+
+my ($known) = slurp('modules/lib/ai_key_record.c') =~ /\} members\[\] = \{\n(.*?)\n\};/s;
+is_deeply([$keys =~ /^\| `(\w+)` \| .* \| .* \|$/mg], [($known // '') =~ /\{ "(\w+)"/g],
+          'docs/keys.md has the members of a record, in their order');
+my ($words) = slurp('modules/lib/ai_chat.c') =~ /\bendpoints\[\w+\] = \{(.*?)\n\};/s;
+rule('support/aictl.bash has each endpoint',
+     grep { $shell !~ /(?<=[\s'])\Q$_\E(?=[\s'])/ } ($words // '') =~ /\{ "([a-z-]+)"/g);
+done_testing();
