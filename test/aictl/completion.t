@@ -1,0 +1,39 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Does bash complete the words of aictl?
+use strict;
+use warnings;
+use Test::More;
+use File::Basename qw(dirname);
+use lib dirname(__FILE__);
+use Aictl;
+
+my $script = dirname(__FILE__) . '/../../support/aictl.bash';
+
+# What the last of the words may become.
+sub complete
+{
+    my (@words) = @_;
+    open(my $bash, '-|', 'bash', '-c', <<'END', 'bash', $script, program(), @words) or die "bash: $!\n";
+source "$1"; shift
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+_aictl && printf '%s\n' "${COMPREPLY[@]}"
+END
+    chomp(my @found = <$bash>);
+    close($bash);
+    return join ' ', @found;
+}
+
+my @ids = sort map { id_of(make_key()) } 1 .. 2;
+is(complete('k'), 'key', 'the first word');
+is(complete('key', ''), 'create list show update rotate disable enable delete export check', 'commands');
+is(complete('key', 'de'), 'delete', 'by their beginning');
+is(complete('key', 'create', '--t'), '--tenant --tier', 'options');
+is(complete('key', 'rotate', '--'), '--overlap --json --file', 'those of the command');
+is(complete('key', 'create', '--endpoint', 'emb'), 'embeddings', 'endpoints');
+is(complete('key', 'update', '--clear', 'mo'), 'model', 'names of fields');
+like(complete('key', 'show', '--file', substr(keys_file(), 0, -1)), qr{(?:^| )\Q@{[ keys_file() ]}\E(?: |$)}, 'files');
+is(join(' ', sort split / /, complete('key', 'show', '--file', keys_file(), '')), "@ids", 'ids of the file');
+is(complete('key', 'disable', '--file', keys_file(), $ids[0] =~ s/..\z//r), $ids[0], 'by their beginning');
+is(complete('key', 'create', 'x'), '', 'nothing where there is nothing');
+done_testing();
