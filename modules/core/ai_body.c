@@ -214,6 +214,8 @@ int ai_body_read(ai_request_t *air)
                            "The request body is compressed; send it as it is, or have the server "
                            "inflate it (SetInputFilter DEFLATE).");
     }
-    priv->other_time += apr_time_now() - began;
+    if (priv->began) { /* else Require wanted to know the model, before the handler */
+        priv->other_time += apr_time_now() - began;
+    }
     return priv->body_status;
 }

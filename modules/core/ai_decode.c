@@ -25,12 +25,6 @@ static int check_method(ai_request_t *air)
     else if (air->endpoint == AI_ENDPOINT_MODELS) {
         only = r->method_number == M_GET ? NULL : "GET";
     }
-    else if (air->endpoint == AI_ENDPOINT_MODEL) {
-        if (r->method_number != M_GET) { /* DELETE of a fine-tuned model is the provider's business */
-            air->endpoint = AI_ENDPOINT_OTHER;
-            ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
-        }
-    }
     else if (r->method_number == M_TRACE || r->method_number == M_CONNECT) {
         ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_POST, M_PUT, M_PATCH, M_DELETE, -1);
         return ai_refuse_with(air, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", NULL,
@@ -107,7 +101,7 @@ static int read_ask(ai_request_t *air)
     return ai_upload_read_ask(air);
 }
 
-int ai_decode(ai_request_t *air)
+static int decode(ai_request_t *air)
 {
     int status = check_method(air);
 
@@ -126,5 +120,21 @@ int ai_decode(ai_request_t *air)
     if (status == OK && air->ask.stream) {
         ai_note_set(air, AI_NOTE_STREAM, "1");
     }
+    return status;
+}
+
+int ai_decode_once(ai_request_t *air)
+{
+    if (!air->priv->decoded) {
+        air->priv->decoded = 1;
+        air->priv->decode_status = decode(air);
+    }
+    return air->priv->decode_status;
+}
+
+int ai_decode(ai_request_t *air)
+{
+    int status = ai_decode_once(air);
+
     return status == OK ? ai_notes_apply(air) : status;
 }

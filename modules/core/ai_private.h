@@ -104,6 +104,8 @@ typedef struct ai_private_t {
     int body_read;              /* 1 once it was tried */
     int body_status;            /* OK, or the HTTP status that the try ended in */
     ai_upload_t *upload;        /* the body is a form; else NULL */
+    int decoded;                /* 1 once it was tried */
+    int decode_status;          /* OK, or the HTTP status that the try ended in */
     const ai_error_t *refusal;  /* what to tell the caller */
     ai_exchange_t *exchange;    /* NULL before the first attempt */
     const char *note[AI_NOTES_N];
@@ -126,6 +128,8 @@ int ai_request_claim(request_rec *r);
 ai_request_t *ai_request_of_error(request_rec *r);
 /* Sets the header with the request's id, under the names that callers look for. */
 void ai_request_show_id(const ai_request_t *air, apr_table_t *headers);
+/* 1 when somebody is known or the location is open to all. */
+int ai_request_known(const ai_request_t *air);
 /* Stage identify: 401 unless somebody is known or the location is open to all. */
 int ai_request_identify(ai_request_t *air);
 /* The end, on every road out: usage, finish and times become notes. Once. */
@@ -172,6 +176,9 @@ const ai_error_t *ai_upload_fault(const ai_request_t *air);
 
 /* Stage decode: what is asked? */
 int ai_decode(ai_request_t *air);
+/* The same for who must know earlier, without the notes of the location. The body is decoded once,
+ * whoever is first. */
+int ai_decode_once(ai_request_t *air);
 
 /* ----------------------------------------------------------------------- ai_answer.c */
 

@@ -162,6 +162,9 @@ static ai_request_t *make_request(request_rec *r)
     air->usage = AI_USAGE_UNKNOWN;
     air->path = with_slashes(r, path_below(r->uri, ai_core_conf(r)->root));
     choose_dialect(air);
+    if (air->endpoint == AI_ENDPOINT_MODEL && r->method_number != M_GET) {
+        air->endpoint = AI_ENDPOINT_OTHER; /* DELETE of a fine-tuned model is the provider's business */
+    }
     if (!r->log_id) {
         r->log_id = make_id(r->pool, r->request_time);
     }
@@ -206,6 +209,12 @@ ai_request_t *ai_request_of_error(request_rec *r)
     return ai_request_of(r);
 }
 
+int ai_request_known(const ai_request_t *air)
+{
+    return air->r->user || ai_note_get(air, AI_NOTE_KEY_ID)
+           || ai_core_number(air->r, AI_ANONYMOUS);
+}
+
 int ai_request_identify(ai_request_t *air)
 {
     request_rec *r = air->r;
@@ -214,7 +223,7 @@ int ai_request_identify(ai_request_t *air)
     if (status != OK) {
         return status;
     }
-    if (r->user || ai_note_get(air, AI_NOTE_KEY_ID) || ai_core_number(r, AI_ANONYMOUS)) {
+    if (ai_request_known(air)) {
         return OK;
     }
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer realm=\"ai\"");

@@ -24,13 +24,19 @@ static const struct {
     const char *name;
     int (*run)(ai_request_t *air);
 } stages[] = {
-    { "identify", ai_request_identify }, /* is anybody there?   ai_request.c               */
-    { "decode",   ai_decode           }, /* what is asked?      ai_decode.c, dialects/     */
-    { "plan",     ai_run_ai_plan      }, /* who could answer?   mod_ai_route               */
-    { "forward",  ai_run_ai_forward   }, /* who does answer?    mod_ai_route, ai_exchange.c */
+    { "identify",  ai_request_identify }, /* is anybody there?   ai_request.c               */
+    { "decode",    ai_decode           }, /* what is asked?      ai_decode.c, dialects/     */
+    { "authorize", ai_run_ai_authorize }, /* may he have that?   mod_ai_auth                */
+    { "plan",      ai_run_ai_plan      }, /* who could answer?   mod_ai_route               */
+    { "forward",   ai_run_ai_forward   }, /* who does answer?    mod_ai_route, ai_exchange.c */
 };
 /* clang-format on */
 
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_authorize, (ai_request_t * air), (air), OK,
+                                    DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_model_allowed,
+                                    (ai_request_t * air, const char *model), (air, model), OK,
+                                    DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_plan, (ai_request_t * air), (air), OK, DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_forward, (ai_request_t * air), (air), OK,
                                     DECLINED)
@@ -128,10 +134,17 @@ static int on_log_transaction(request_rec *r)
 
 /* --------------------------------------------------------------- what others may call */
 
+static int model_allowed(ai_request_t *air, const char *model)
+{
+    int status = ai_run_ai_model_allowed(air, model);
+
+    return status == OK || status == DECLINED;
+}
+
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
-    ai_request_behind, ai_core_ability,
+    ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
 };
 
 static const ai_api_t *ai_api(void)

@@ -10,6 +10,7 @@
  *   1  the spine: stages plan and forward, notes, refusals, exchange
  *   2  estimate; what the provider said of a failure
  *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
+ *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -25,7 +26,7 @@
 #include "ai_json.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 3
+#define AI_API_VERSION 4
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
@@ -204,6 +205,17 @@ typedef struct ai_api_t {
     /* What is known of a model, by the name that the target has for it. Never NULL. */
     const ai_ability_t *(*ability)(const request_rec *r, const ai_target_t *target,
                                    const char *model);
+
+    /* 1 when somebody is known, or the location is open to all (AIAnonymous). A site's AINote, by
+     * which somebody may be known, too, is evaluated in the handler and not before. */
+    int (*known)(const ai_request_t *air);
+
+    /* Reads and decodes the body now, in whatever phase, once. OK, or the status of a refusal: with
+     * that the road ends in any case, when it comes to stage decode. Blocks on the caller. */
+    int (*decode)(ai_request_t *air);
+
+    /* 1 when all modules of hook ai_model_allowed allow the model. */
+    int (*model_allowed)(ai_request_t *air, const char *model);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));
@@ -230,8 +242,15 @@ static inline const ai_api_t *ai_api_find(void)
 
 #define AI_DECLARE(type) type
 
-APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_plan, (ai_request_t * air))    /* who could answer? */
-APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_forward, (ai_request_t * air)) /* who does answer?  */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_authorize, (ai_request_t * air)) /* may he have that? */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_plan, (ai_request_t * air))      /* who could answer? */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_forward, (ai_request_t * air))   /* who does answer?  */
+
+/*
+ * May the caller have the model of that name, as he would ask for it? For lists of models: it
+ * refuses nothing, and logs nothing. OK or DECLINED: yes, as far as this module knows; else no.
+ */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_model_allowed, (ai_request_t * air, const char *model))
 
 /*
  * For who watches, not for who decides: every attempt of stage forward, right before it (over is

@@ -75,16 +75,19 @@ static int answer_models(ai_request_t *air, const route_conf_t *conf)
     apr_pool_t *p = air->r->pool;
     const route_rule_t *rule;
     ai_model_t one;
-    int i, n;
+    int i, n, kept = 0;
 
     if (air->endpoint == AI_ENDPOINT_MODELS) {
         ai_model_t *models = route_rule_models(p, conf->rules, created_s, &n);
 
         for (i = 0; i < n; i++) {
-            add_ability(air, route_rule_find(conf->rules, models[i].id), &models[i]);
+            if (ai->model_allowed(air, models[i].id)) {
+                models[kept] = models[i];
+                add_ability(air, route_rule_find(conf->rules, models[i].id), &models[kept++]);
+            }
         }
         return ai->answer(air, HTTP_OK, "application/json",
-                          air->dialect->write_models(p, models, n, 0));
+                          air->dialect->write_models(p, models, kept, 0));
     }
     rule = route_rule_find(conf->rules, air->path_model);
     if (!rule) {

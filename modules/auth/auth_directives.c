@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth_directives.c - what may an operator say about who calls?
+ *
+ * Lives in: the configuration pool.  Shared state: none.
+ * May block: on the key file, while the configuration is read.
+ */
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_log.h>
+
+#include "auth_private.h"
+
+static const char *const fact_names[AUTH_FACTS_N] = { "user", "tenant", "tier" };
+
+const char *auth_fact_name(auth_fact_e fact)
+{
+    return fact_names[fact];
+}
+
+void *auth_server_conf_create(apr_pool_t *p, server_rec *s)
+{
+    (void)s;
+    return apr_pcalloc(p, sizeof(auth_server_conf_t));
+}
+
+void *auth_server_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
+{
+    const auth_server_conf_t *base = base_in, *add = add_in;
+    auth_server_conf_t *conf = apr_palloc(p, sizeof(*conf));
+
+    conf->file = add->file ? add->file : base->file;
+    return conf;
+}
+
+void *auth_conf_create(apr_pool_t *p, char *dir)
+{
+    (void)dir;
+    return apr_pcalloc(p, sizeof(auth_conf_t));
+}
+
+void *auth_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
+{
+    const auth_conf_t *base = base_in, *add = add_in;
+    auth_conf_t *conf = apr_palloc(p, sizeof(*conf));
+    int i;
+
+    for (i = 0; i < AUTH_FACTS_N; i++) {
+        conf->facts[i] = add->facts[i] ? add->facts[i] : base->facts[i];
+    }
+    return conf;
+}
+
+static const char *set_key_file(cmd_parms *cmd, void *dir, const char *arg)
+{
+    auth_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &ai_auth_module);
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    const char *path = ap_server_root_relative(cmd->pool, arg);
+
+    (void)dir;
+    if (wrong) {
+        return wrong;
+    }
+    if (conf->file) {
+        return "AIAuthKeyFile: there is one already for this host; a host has one file";
+    }
+    if (!path) {
+        return apr_psprintf(cmd->pool, "AIAuthKeyFile: '%s' is no path", arg);
+    }
+    conf->file = auth_keyfile_open(cmd, path, &wrong);
+    return conf->file ? NULL : apr_psprintf(cmd->pool, "AIAuthKeyFile: %s: %s", path, wrong);
+}
+
+static const char *set_identity(cmd_parms *cmd, void *conf_in, const char *fact, const char *expr)
+{
+    auth_conf_t *conf = conf_in;
+    const char *wrong = ai_conf_place(cmd);
+    int i;
+
+    for (i = 0; !wrong && i < AUTH_FACTS_N && strcmp(fact, fact_names[i]) != 0; i++) {
+    }
+    if (wrong) {
+        return wrong;
+    }
+    if (i == AUTH_FACTS_N) {
+        return apr_psprintf(cmd->pool, "AIAuthIdentity: '%s' is neither user nor tenant nor tier",
+                            fact);
+    }
+    /* Not under our name: the evaluator traces values. */
+    conf->facts[i] = ap_expr_parse_cmd_mi(cmd, expr, AP_EXPR_FLAG_STRING_RESULT, &wrong, NULL,
+                                          APLOG_NO_MODULE);
+    return wrong ? apr_psprintf(cmd->pool, "AIAuthIdentity: '%s' is no expression: %s", expr, wrong)
+                 : NULL;
+}
+
+const command_rec auth_cmds[] = {
+    AP_INIT_TAKE1("AIAuthKeyFile", set_key_file, NULL, RSRC_CONF,
+                  "the file of gateway keys, one JSON object a line"),
+    AP_INIT_TAKE2("AIAuthIdentity", set_identity, NULL, RSRC_CONF | ACCESS_CONF,
+                  "user, tenant or tier, and the expression that gives it for other logins"),
+    { 0 }
+};

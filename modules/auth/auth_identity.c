@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth_identity.c - who calls?
+ *
+ * A key's record says who: r->user and the notes. Where there is no key it is whoever another module
+ * of httpd made r->user, and AIAuthIdentity says what that login is here.
+ *
+ * A key wins over a certificate that comes with it: who shows one wants to be known by it. A bad key
+ * is refused even where another login would do.
+ *
+ * Lives in: r->pool.  Shared state: none.  May block: no.
+ */
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_log.h>
+
+#include "auth_private.h"
+
+int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
+                const char *message)
+{
+    ai_error_t *error = apr_palloc(air->r->pool, sizeof(*error));
+
+    *error = (ai_error_t){ status, code, message, param };
+    return auth_ai->refuse(air, error);
+}
+
+const ai_key_t *auth_key_of(const ai_request_t *air)
+{
+    const auth_request_t *auth = auth_request_of(air->r);
+
+    return auth ? auth->key : NULL;
+}
+
+const char *auth_model_of(const ai_request_t *air)
+{
+    return ai_endpoint_passes(air->endpoint) ? NULL : air->ask.model;
+}
+
+static void note(ai_request_t *air, ai_note_e name, const char *value)
+{
+    if (value) {
+        auth_ai->note_set(air, name, value);
+    }
+}
+
+/* ------------------------------------------------------------------------- by a key */
+
+static int refuse_key(ai_request_t *air, const char *reason, const char *message)
+{
+    apr_table_setn(air->r->err_headers_out, "WWW-Authenticate",
+                   "Bearer realm=\"ai\", error=\"invalid_token\"");
+    return auth_refuse(air, HTTP_UNAUTHORIZED, reason, NULL, message);
+}
+
+static const char *message_of(ai_key_verdict_e verdict)
+{
+    switch (verdict) {
+    case AI_KEY_DISABLED:
+        return "This key is disabled.";
+    case AI_KEY_TOO_EARLY:
+        return "This key is not valid yet.";
+    case AI_KEY_EXPIRED:
+        return "This key has expired.";
+    case AI_KEY_SOURCE:
+        return "This key may not be used from this address.";
+    default:
+        return "This key is not known here.";
+    }
+}
+
+/* The key that the text is, held as long as the request; NULL and *verdict when it is none or may
+ * not be used. */
+static const ai_key_t *look_up(request_rec *r, ai_slice_t text, ai_slice_t id,
+                               ai_key_verdict_e *verdict)
+{
+    const auth_server_conf_t *conf =
+        ap_get_module_config(r->server->module_config, &ai_auth_module);
+    const ai_keys_t *keys = conf->file ? auth_keyfile_hold(conf->file, r->pool) : NULL;
+    const ai_key_t *key = keys ? ai_keys_find(keys, id) : NULL;
+    unsigned char digest[AI_KEY_DIGEST];
+
+    ai_key_digest(text, digest);
+    *verdict = key ? ai_key_judge(key, digest, apr_time_now(), r->useragent_addr) : AI_KEY_WRONG;
+    if (*verdict != AI_KEY_GOOD) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AI_LOGNO(0205) "key %.*s: %s", (int)id.n, id.p,
+                      key ? ai_key_reason(*verdict) : "there is no such key");
+    }
+    return *verdict == AI_KEY_GOOD ? key : NULL;
+}
+
+static void become(ai_request_t *air, const ai_key_t *key)
+{
+    request_rec *r = air->r;
+
+    r->user = (char *)(key->user ? key->user : key->id);
+    r->ap_auth_type = "Bearer";
+    note(air, AI_NOTE_KEY_ID, key->id);
+    note(air, AI_NOTE_USER, key->user);
+    note(air, AI_NOTE_TENANT, key->tenant);
+    note(air, AI_NOTE_TIER, key->tier);
+}
+
+int auth_authenticate(ai_request_t *air)
+{
+    auth_request_t *auth = auth_request_of(air->r);
+    ai_key_verdict_e verdict;
+    ai_slice_t text, id;
+
+    if (!auth || !auth->text) {
+        return DECLINED;
+    }
+    if (auth->key) {
+        return OK;
+    }
+    if (auth->ambiguous) {
+        return refuse_key(air, "ambiguous_key", "There are two different keys in this request.");
+    }
+    text = ai_slice_of(auth->text);
+    if (ai_key_look(text, &id) != AI_KEY_WELL) {
+        return refuse_key(air, "malformed_api_key",
+                          "This key is damaged; it was perhaps not copied whole.");
+    }
+    auth->key = look_up(air->r, text, id, &verdict);
+    if (!auth->key) {
+        return refuse_key(air, ai_key_reason(verdict), message_of(verdict));
+    }
+    become(air, auth->key);
+    if (!ai_key_allows_endpoint(auth->key, ai_endpoint_name(air->endpoint))) {
+        return auth_refuse(air, HTTP_FORBIDDEN, "endpoint_not_allowed", NULL,
+                           apr_pstrcat(air->r->pool, "The key may not be used for '",
+                                       ai_endpoint_name(air->endpoint), "'.", NULL));
+    }
+    return OK;
+}
+
+/* ---------------------------------------------------------------- by another login */
+
+int auth_map_login(ai_request_t *air)
+{
+    static const ai_note_e notes[AUTH_FACTS_N] = {
+        [AUTH_FACT_USER] = AI_NOTE_USER,
+        [AUTH_FACT_TENANT] = AI_NOTE_TENANT,
+        [AUTH_FACT_TIER] = AI_NOTE_TIER,
+    };
+    request_rec *r = air->r;
+    const auth_conf_t *conf = ap_get_module_config(r->per_dir_config, &ai_auth_module);
+    auth_request_t *auth;
+    int i;
+
+    if (!r->user || auth_key_of(air)) {
+        return OK;
+    }
+    auth = auth_request_get(r);
+    if (auth->mapped) {
+        return OK;
+    }
+    auth->mapped = 1;
+    for (i = 0; i < AUTH_FACTS_N; i++) {
+        const char *wrong = NULL;
+        const char *value = conf->facts[i] ? ap_expr_str_exec(r, conf->facts[i], &wrong) : NULL;
+
+        if (wrong) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          AI_LOGNO(0206) "AIAuthIdentity %s: the expression failed: %s",
+                          auth_fact_name(i), wrong);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        if (value && *value) { /* empty means: leave it unknown */
+            note(air, notes[i], value);
+        }
+    }
+    if (!auth_ai->note_get(air, AI_NOTE_USER)) {
+        note(air, AI_NOTE_USER, r->user);
+    }
+    return OK;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth_private.h - what the files of auth/ share among themselves. */
+#ifndef AUTH_PRIVATE_H
+#define AUTH_PRIVATE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <ap_expr.h>
+
+#include "ai_conf.h"
+#include "ai_key.h"
+#include "auth_keyfile.h"
+#include "mod_ai.h"
+
+extern AI_EXPORT module ai_auth_module;
+
+/* AP_DECLARE_MODULE brings this itself, and both do not compile together. */
+#ifndef AUTH_HOLDS_MODULE_RECORD
+APLOG_USE_MODULE(ai_auth);
+#endif
+
+/* The core's functions; set in post_config, before any request. */
+extern const ai_api_t *auth_ai;
+
+/* ----------------------------------------------------------------- auth_directives.c */
+
+typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUTH_FACTS_N } auth_fact_e;
+
+/* Of a host. */
+typedef struct auth_server_conf_t {
+    auth_keyfile_t *file;                       /* NULL: this host has no keys */
+} auth_server_conf_t;
+
+/* Of a location. */
+typedef struct auth_conf_t {
+    const ap_expr_info_t *facts[AUTH_FACTS_N];  /* what of a login is what; NULL: not said */
+} auth_conf_t;
+
+extern const command_rec auth_cmds[];
+void *auth_server_conf_create(apr_pool_t *p, server_rec *s);
+void *auth_server_conf_merge(apr_pool_t *p, void *base, void *add);
+void *auth_conf_create(apr_pool_t *p, char *dir);
+void *auth_conf_merge(apr_pool_t *p, void *base, void *add);
+/* The word in AIAuthIdentity. */
+const char *auth_fact_name(auth_fact_e fact);
+
+/* -------------------------------------------------------------------- auth_conceal.c */
+
+/* What this module knows of a request. */
+typedef struct auth_request_t {
+    const char *text;    /* the key that came with it, or NULL; never logged, never sent on */
+    int ambiguous;       /* 1 when there were two that differ */
+    const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
+    int mapped;          /* 1 once AIAuthIdentity was evaluated */
+} auth_request_t;
+
+/* That of r, or of the request that r was redirected from or belongs to; NULL when there is none. */
+auth_request_t *auth_request_of(const request_rec *r);
+/* The same, made on r where there is none. */
+auth_request_t *auth_request_get(request_rec *r);
+
+/* Stage conceal: takes the keys of ours out of all that can be logged or sent on. */
+void auth_conceal(request_rec *r);
+
+/* ------------------------------------------------------------------- auth_identity.c */
+
+/* Stage authenticate: makes the key's owner the caller. OK when he is, DECLINED without a key of
+ * ours, else the status of a refusal. */
+int auth_authenticate(ai_request_t *air);
+/* Notes what AIAuthIdentity says of a login of another module, once. OK or an HTTP status. */
+int auth_map_login(ai_request_t *air);
+/* The model that the request is about, as far as the gateway can know: NULL when none is named, or
+ * when the endpoint is passed through and a provider may read another one elsewhere. */
+const char *auth_model_of(const ai_request_t *air);
+/* The good key of the request, or NULL. */
+const ai_key_t *auth_key_of(const ai_request_t *air);
+/* Refuses the request; text must outlive it. Returns status. */
+int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
+                const char *message);
+
+/* -------------------------------------------------------------------- auth_require.c */
+
+/* Registers the providers of "Require ai-...". */
+void auth_require_register(apr_pool_t *p);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mod_ai_auth.c - who calls, and may he have that?
+ *
+ * Callers are known by a key of this gateway, or by any other login of httpd's. A key is taken out
+ * of the request before anything can log it (auth_conceal.c), made the caller (auth_identity.c,
+ * auth_keyfile.c), and "Require ai-..." decides by it (auth_require.c). What a key itself allows is
+ * enforced whatever is required.
+ *
+ * Lives in: r->pool, the configuration pool.  Shared state: the key table (auth_keyfile.c).
+ * May block: on the caller, where Require asks for the model of a body.
+ */
+
+#define AUTH_HOLDS_MODULE_RECORD
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mpm_common.h>
+
+#include "auth_private.h"
+
+const ai_api_t *auth_ai;
+
+/* ------------------------------------------------------------------- httpd's own phases */
+
+static int on_post_read_request(request_rec *r)
+{
+    auth_conceal(r);
+    return DECLINED;
+}
+
+/* The request of ours that r itself is, or NULL. */
+static ai_request_t *claimed(request_rec *r)
+{
+    ai_request_t *air = auth_ai->request_of(r);
+
+    return air && air->r == r ? air : NULL;
+}
+
+/* Never OK: Require decides. But a key that is bad is not no key. */
+static int on_access_checker_ex(request_rec *r)
+{
+    ai_request_t *air = claimed(r);
+    int status = air ? auth_authenticate(air) : DECLINED;
+
+    return status == OK ? DECLINED : status;
+}
+
+/* Require wants to know who it is. He with a key is known, and needs no AuthType; where there is
+ * none, httpd would answer 500. */
+static int on_check_authn(request_rec *r)
+{
+    ai_request_t *air = claimed(r);
+
+    if (!air) {
+        return DECLINED;
+    }
+    if (auth_key_of(air)) {
+        return OK;
+    }
+    if (ap_auth_type(r)) {
+        return DECLINED;
+    }
+    if (r->user) {
+        return OK; /* known by a certificate */
+    }
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer realm=\"ai\"");
+    return auth_refuse(air, HTTP_UNAUTHORIZED, "invalid_api_key", NULL,
+                       "No identity: this gateway serves only callers that it knows.");
+}
+
+/* Behind all of that; some of it may be skipped (Satisfy Any), this is not. */
+static int on_fixups(request_rec *r)
+{
+    ai_request_t *air = claimed(r);
+    int status = air ? auth_authenticate(air) : DECLINED;
+
+    if (air && status == DECLINED) {
+        status = auth_map_login(air);
+    }
+    return status == OK ? DECLINED : status;
+}
+
+/* --------------------------------------------------------------------------- the stages */
+
+/* A key for certain models has nothing to say of a request that names none; but such requests can
+ * reach any model (a batch, an assistant), so that the key must name their endpoint. */
+static int allows_unnamed(const ai_key_t *key)
+{
+    return key->endpoints || (!key->models && !key->models_denied);
+}
+
+static int on_authorize(ai_request_t *air)
+{
+    const ai_key_t *key = auth_key_of(air);
+    const char *model = auth_model_of(air);
+
+    if (!key || air->endpoint == AI_ENDPOINT_MODELS) {
+        return OK;
+    }
+    if (model && !ai_key_allows_model(key, model)) {
+        return auth_refuse(air, HTTP_FORBIDDEN, "model_not_allowed", "model",
+                           apr_psprintf(air->r->pool, "The key may not use the model '%s'.", model));
+    }
+    if (!model && !allows_unnamed(key)) {
+        return auth_refuse(air, HTTP_FORBIDDEN, "model_not_allowed", "model",
+                           "The key may use certain models only, and this request names none.");
+    }
+    return OK;
+}
+
+static int on_model_allowed(ai_request_t *air, const char *model)
+{
+    const ai_key_t *key = auth_key_of(air);
+
+    return !key || ai_key_allows_model(key, model) ? OK : HTTP_FORBIDDEN;
+}
+
+/* -------------------------------------------------------------------- hooks, the module */
+
+static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    auth_keyfile_begin();
+    return OK;
+}
+
+static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    auth_ai = ai_api_find();
+    if (!auth_ai) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     AI_LOGNO(0202) "mod_ai_auth needs mod_ai of the same version; load ai_module");
+        return !OK;
+    }
+    return OK;
+}
+
+static void on_child_init(apr_pool_t *p, server_rec *s)
+{
+    auth_keyfile_watch(p, s);
+}
+
+static int on_monitor(apr_pool_t *p, server_rec *s)
+{
+    (void)p;
+    auth_keyfile_look(s);
+    return DECLINED;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    /* Before SetEnvIf, mod_security2 and all others who look at a request. */
+    ap_hook_post_read_request(on_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before mod_authz_core, which asks our providers in this phase, too. */
+    ap_hook_check_access_ex(on_access_checker_ex, NULL, NULL, APR_HOOK_FIRST,
+                            AP_AUTH_INTERNAL_PER_CONF);
+    /* Before Basic and the like, which would turn a key's owner away. */
+    ap_hook_check_authn(on_check_authn, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_fixups(on_fixups, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(on_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    auth_require_register(p);
+    AI_STAGE(authorize, on_authorize);
+    AI_STAGE(model_allowed, on_model_allowed);
+}
+
+/* clang-format off */
+AP_DECLARE_MODULE(ai_auth) = {
+    STANDARD20_MODULE_STUFF,
+    auth_conf_create,
+    auth_conf_merge,
+    auth_server_conf_create,
+    auth_server_conf_merge,
+    auth_cmds,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};
+/* clang-format on */
