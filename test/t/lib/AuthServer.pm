@@ -3,7 +3,7 @@
 # AuthServer - an httpd of a test's own with a key file, for mod_ai_auth's tests.
 #
 #   my $server = AuthServer->new(\@keys, $conf, children => 2);
-#   $server->caller  ->tls  ->h2           # HTTP/1.1; the same over TLS; HTTP/2
+#   $server->caller  ->tls(%ssl)  ->h2     # HTTP/1.1; the same over TLS, with options; HTTP/2
 #   $server->keys(@keys)                   # another key file, at once
 #   $server->logged($answer)               # its line of the access log, as a hash
 #
@@ -64,7 +64,12 @@ sub keys
     return Keys::write($self->{key_file}, @keys);
 }
 
-sub tls { return Gate::Socket->new(port => $_[0]{tls_port}, tls => 1) }
+sub tls
+{
+    my ($self, %ssl) = @_;
+    return Gate::Socket->new(port => $self->{tls_port}, tls => 1, ssl => \%ssl);
+}
+
 sub h2  { return H2->new(port => $_[0]{tls_port}) }
 
 sub logged
@@ -72,7 +77,7 @@ sub logged
     my ($self, $answer) = @_;
     my $id = $answer->{headers}{'x-request-id'};
     return Gate::await("the log line of $id", sub {
-        my ($line) = grep { /^id="$id"/ } split /(?<=\n)/, $self->read_file('access_log');
+        my ($line) = grep { /^id="\Q$id\E"/ } split /(?<=\n)/, $self->read_file('access_log');
         return unless ($line // '') =~ /\n\z/;
         my %fields = $line =~ /(\w+)="([^"]*)"/g;
         return \%fields;

@@ -254,7 +254,7 @@ use Time::HiRes qw(time);
 sub new
 {
     my ($class, %o) = @_;
-    return bless { port => $o{port}, tls => $o{tls}, in => '' }, $class;
+    return bless { port => $o{port}, tls => $o{tls}, ssl => $o{ssl} // {}, in => '' }, $class;
 }
 
 sub connect
@@ -266,7 +266,7 @@ sub connect
     $self->{socket} = $self->{tls}
         ? IO::Socket::SSL->new(@to, SSL_verifycn_name => 'localhost', SSL_hostname => 'localhost',
                                SSL_ca_file => "$ENV{AI_CERTS}/ca.pem",
-                               SSL_alpn_protocols => ['http/1.1'])
+                               SSL_alpn_protocols => ['http/1.1'], %{ $self->{ssl} })
         : IO::Socket::INET->new(@to, Proto => 'tcp');
     die "port $self->{port}: $! $IO::Socket::SSL::SSL_ERROR\n" unless $self->{socket};
     $self->{socket}->blocking(1);
