@@ -15,6 +15,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <httpd.h>
+#include <http_core.h>
+#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 
@@ -317,8 +319,38 @@ static void blot_target(request_rec *r)
     blot_in_place(r->pool, &r->parsed_uri.fragment);
 }
 
+/* ------------------------------------------------------------------------ when it is done */
+
+/* httpd's core logs the request line at trace5 as soon as it has read it, before it asks anybody. So
+ * its own log goes no further than trace4 until we have been asked. */
+void auth_hush(request_rec *r)
+{
+    struct ap_logconf *log;
+
+    if (ap_get_request_module_loglevel(r, AP_CORE_MODULE_INDEX) <= APLOG_TRACE4) {
+        return;
+    }
+    log = ap_new_log_config(r->pool, r->log ? r->log : r->connection->log ? r->connection->log
+                                                                          : &r->server->log);
+    log->module_levels[AP_CORE_MODULE_INDEX] = APLOG_TRACE4;
+    auth_request_get(r)->log = r->log;
+    auth_request_get(r)->hushed = 1;
+    r->log = log;
+}
+
+static void unhush(request_rec *r)
+{
+    auth_request_t *auth = auth_request_of(r);
+
+    if (auth && auth->hushed) {
+        r->log = auth->log;
+        auth->hushed = 0;
+    }
+}
+
 void auth_conceal(request_rec *r)
 {
+    unhush(r);
     take_from_headers(r);
     if (r->args) {
         r->args = (char *)take_from_query(r, r->args);

@@ -52,6 +52,8 @@ typedef struct auth_request_t {
     int ambiguous;       /* 1 when there were two that differ */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
     int mapped;          /* 1 once AIAuthIdentity was evaluated */
+    int hushed;          /* 1 while r->log is ours; then log is what it was before */
+    const struct ap_logconf *log;
 } auth_request_t;
 
 /* That of r, or of the request that r was redirected from or belongs to; NULL when there is none. */
@@ -59,6 +61,8 @@ auth_request_t *auth_request_of(const request_rec *r);
 /* The same, made on r where there is none. */
 auth_request_t *auth_request_get(request_rec *r);
 
+/* Before httpd has read the request line: keeps its core from logging it as it came. */
+void auth_hush(request_rec *r);
 /* Stage conceal: takes the keys of ours out of all that can be logged or sent on. */
 void auth_conceal(request_rec *r);
 

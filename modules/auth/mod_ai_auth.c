@@ -26,6 +26,12 @@ const ai_api_t *auth_ai;
 
 /* ------------------------------------------------------------------- httpd's own phases */
 
+static void on_pre_read_request(request_rec *r, conn_rec *c)
+{
+    (void)c;
+    auth_hush(r);
+}
+
 static int on_post_read_request(request_rec *r)
 {
     auth_conceal(r);
@@ -158,6 +164,7 @@ static int on_monitor(apr_pool_t *p, server_rec *s)
 
 static void register_hooks(apr_pool_t *p)
 {
+    ap_hook_pre_read_request(on_pre_read_request, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before SetEnvIf, mod_security2 and all others who look at a request. */
     ap_hook_post_read_request(on_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_authz_core, which asks our providers in this phase, too. */

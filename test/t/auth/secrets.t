@@ -96,7 +96,7 @@ is_deeply(\@up, [], 'no key came to the provider, who tells what it got; nor bac
 
 my $caller = $server->caller;
 my $answer = $caller->request(path => "/v1/unknown?a=1&key=$good->{text}&b=%20", body => '{}');
-is(Gate::from_json($answer->{body})->{request}{query}, 'a=1&b=%20', 'the rest of a query goes up as it is') or diag(Gate::brief($answer));
+is(Gate::from_json($answer->{body})->{query}, 'a=1&b=%20', 'the rest of a query goes up as it is');
 like($server->logged($answer)->{line}, qr{^POST /v1/unknown\?a=1&b=%20 HTTP/1.1$}, 'and is logged');
 $answer = $caller->request(path => "/v1/unknown?key=$good->{text}", body => '{}');
 like($server->logged($answer)->{line}, qr{^POST /v1/unknown HTTP/1.1$}, 'a query that was a key only is none');
@@ -109,7 +109,8 @@ $server->stop;
 for my $log (qw(error_log access_log everything_log out)) {
     my $said = $server->read_file($log);
     isnt($said, '', "$log has something to say") if $log ne 'out';
-    is_deeply([grep { $said =~ /$secret{$_}/ } sort keys %secret], [], "$log holds none of the keys");
+    is_deeply([grep { $said =~ /$secret{$_}/ } sort keys %secret], [], "$log holds none of the keys")
+        or diag(grep { my $line = $_; grep { $line =~ /$secret{$_}/ } keys %secret } $said =~ /^.*$/mg);
 }
 like($server->read_file('error_log'), qr/x-any: sk-ai-\w{12}-\*+ sk-ai/i, 'where a header is logged, its secret is blotted out');
 open(my $fh, '<', $ENV{AI_SIM_TRUTH}) or die "$ENV{AI_SIM_TRUTH}: $!\n";
