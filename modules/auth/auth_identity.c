@@ -38,7 +38,7 @@ const char *auth_model_of(const ai_request_t *air)
     return ai_endpoint_passes(air->endpoint) ? NULL : air->ask.model;
 }
 
-static void note(ai_request_t *air, ai_note_e name, const char *value)
+static void note_caller(ai_request_t *air, ai_note_e name, const char *value)
 {
     if (value) {
         auth_ai->note_set(air, name, value);
@@ -96,10 +96,10 @@ static void become(ai_request_t *air, const ai_key_t *key)
 
     r->user = (char *)(key->user ? key->user : key->id);
     r->ap_auth_type = "Bearer";
-    note(air, AI_NOTE_KEY_ID, key->id);
-    note(air, AI_NOTE_USER, key->user);
-    note(air, AI_NOTE_TENANT, key->tenant);
-    note(air, AI_NOTE_TIER, key->tier);
+    note_caller(air, AI_NOTE_KEY_ID, key->id);
+    note_caller(air, AI_NOTE_USER, key->user);
+    note_caller(air, AI_NOTE_TENANT, key->tenant);
+    note_caller(air, AI_NOTE_TIER, key->tier);
 }
 
 int auth_authenticate(ai_request_t *air)
@@ -168,11 +168,11 @@ int auth_map_login(ai_request_t *air)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (value && *value) { /* empty means: leave it unknown */
-            note(air, notes[i], value);
+            note_caller(air, notes[i], value);
         }
     }
     if (!auth_ai->note_get(air, AI_NOTE_USER)) {
-        note(air, AI_NOTE_USER, r->user);
+        note_caller(air, AI_NOTE_USER, r->user);
     }
     return OK;
 }

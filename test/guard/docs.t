@@ -21,7 +21,7 @@ my $dir    = tempdir(CLEANUP => 1);
 # ----------------------------------------------------------------- asking httpd
 
 my %static = map { /(\w+)\.c/ ? ($1 => 1) : () } `$httpd -l`;
-my %module = (ai => 'mod_ai.so', ai_route => 'mod_ai_route.so',
+my %module = (ai => 'mod_ai.so', ai_auth => 'mod_ai_auth.so', ai_route => 'mod_ai_route.so',
               ai_status => 'mod_ai_status.so');
 my @loads  = (
     (map { "LoadModule ${_}_module $theirs/mod_$_.so" }
@@ -57,6 +57,7 @@ sub ask
 }
 
 spew("$dir/conf/users",      "ann:x\n");
+spew("$dir/conf/keys",       "# no keys\n");
 spew("$dir/conf/openai.key", "sk-test\n");
 spew("$dir/conf/anthropic.key", "sk-test\n");
 spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
@@ -191,7 +192,7 @@ sub wrap
     my @before  = $defined{openai} ? () : @target;
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
-    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
+    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIAuthKeyFile|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
     return (@before, $place{location}->(@lines));
 }
 

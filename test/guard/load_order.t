@@ -17,6 +17,7 @@ my $dir   = tempdir(CLEANUP => 1);
 
 my %line = (
     ai       => "LoadModule ai_module $ours/mod_ai.so",
+    ai_auth  => "LoadModule ai_auth_module $ours/mod_ai_auth.so",
     ai_route => "LoadModule ai_route_module $ours/mod_ai_route.so",
     ai_status => "LoadModule ai_status_module $ours/mod_ai_status.so",
     map { $_ => $static{"mod_$_"} ? () : "LoadModule ${_}_module $theirs/mod_$_.so" }
@@ -44,5 +45,8 @@ loads('ours around mod_proxy',       qw(ai_route proxy proxy_http ai));
 loads('the status module first',     qw(ai_status ai ai_route proxy proxy_http status));
 loads('the status module last',      qw(status proxy proxy_http ai ai_route ai_status));
 loads('the status module and the core', qw(ai_status ai));
+loads('the auth module first',       qw(ai_auth ai ai_route proxy proxy_http));
+loads('the auth module last',        qw(proxy proxy_http ai_route ai ai_auth));
+loads('the auth module and the core', qw(ai_auth ai));
 loads('the core alone',              qw(ai));
 done_testing();

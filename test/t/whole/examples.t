@@ -281,6 +281,7 @@ for my $file (@files) {
     spew("$rundir/htdocs/lost.html", 'lost?');
     spew("$rundir/htdocs/files/a.txt", 'a file');
     spew("$rundir/near.key", "sk-of-the-gateway\n");
+    spew("$rundir/keys", "# no keys\n");
     spew("$rundir/models.json", '[{"match":"served-model","source":"s","date":"2026-11-21"}]');
     chmod(0600, "$rundir/near.key");
 
