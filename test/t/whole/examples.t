@@ -17,7 +17,7 @@ use POSIX ();
 
 my $examples = $ENV{AI_EXAMPLES} // die "AI_EXAMPLES is not set; run make check\n";
 my $httpd    = $ENV{AI_HTTPD}    // die "AI_HTTPD is not set; run make check\n";
-for my $name (qw(AI_MODULES AI_HTTPD_MODULES AI_SIM_URL AI_SIM_PORT AI_CERTS)) {
+for my $name (qw(AI_MODULES AI_HTTPD_MODULES AI_SIM_URL AI_SIM_PORT AI_CERTS AI_AICTL)) {
     die "$name is not set; run make check\n" unless defined $ENV{$name};
 }
 # Never ask a real provider from a test.
@@ -245,6 +245,31 @@ sub two_dialects
     return;
 }
 
+# A key file with one key, as build/serve makes it.
+sub make_key
+{
+    my $key = `$ENV{AI_AICTL} key create --file $rundir/keys --name example 2>$rundir/aictl.out`;
+    die slurp("$rundir/aictl.out") if $?;
+    spew("$rundir/key.header", "Authorization: Bearer $key");
+    chmod(0644, "$rundir/keys");
+    return;
+}
+
+sub keys_conf
+{
+    my $chat = '{"model":"gpt-x","messages":[{"role":"user","content":"Hello"}]}';
+    my ($status, $head, $body) = post('/v1/chat/completions', $chat);
+    is($status, 401, 'without a key nobody gets in');
+    ($status, $head, $body) = post('/v1/chat/completions', $chat, 'x-api-key: sk-ai-nobody');
+    is(eval { decode_json($body)->{error}{code} }, 'malformed_api_key', 'nor with half a key');
+    ok(await(sub { slurp("$rundir/access_log") =~ / 200 key=\w{12} gpt-4o-mini$/m }),
+       'the access log tells whose key it was');
+    my ($secret) = slurp("$rundir/key.header") =~ /-(\w{49})\s*$/;
+    is(index(slurp("$rundir/access_log") . slurp("$rundir/error_log"), $secret), -1,
+       'and no log has the key');
+    return;
+}
+
 sub quickstart
 {
     local $ENV{OPENAI_API_KEY} = 'sk-test';
@@ -259,6 +284,7 @@ my %more = (
     'https-upstream.conf' => \&https_upstream,
     'existing-vhost.conf' => \&existing_vhost,
     'everything.conf'     => \&everything,
+    'keys.conf'           => \&keys_conf,
     'two-dialects.conf'   => \&two_dialects,
 );
 
@@ -281,13 +307,14 @@ for my $file (@files) {
     spew("$rundir/htdocs/lost.html", 'lost?');
     spew("$rundir/htdocs/files/a.txt", 'a file');
     spew("$rundir/near.key", "sk-of-the-gateway\n");
-    spew("$rundir/keys", "# no keys\n");
+    make_key();
     spew("$rundir/models.json", '[{"match":"served-model","source":"s","date":"2026-11-21"}]');
     chmod(0600, "$rundir/near.key");
 
     ok(start($file), "$name starts") or diag(slurp("$rundir/out"), slurp("$rundir/error_log"));
     if ($pid) {
         $try =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/;
+        $try =~ s{\@build/out/run/8080/}{\@$rundir/};
         my ($status, $head, $body) = run_line($try);
         is($status, 200, "$name: a plain chat is answered") or diag($body);
         like($head, qr/^x-request-id: [0-9a-f-]{36}\r?$/m, "$name: with the gateway's request id");
