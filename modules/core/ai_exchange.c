@@ -12,7 +12,6 @@
  * Lives in: r->pool.  Shared state: none.  May block: on the target and on the caller.
  */
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "ai_exchange.h"
@@ -326,12 +325,22 @@ static int pass_header(void *to, const char *name, const char *value)
 
 static int begins_as_object(const ai_exchange_t *x)
 {
-    apr_size_t i = 0;
+    ai_slice_t body = ai_slice_skip_space((ai_slice_t){ x->kept, x->kept_len });
 
-    while (i < x->kept_len && apr_isspace(x->kept[i])) {
-        i++;
+    return body.n && *body.p == '{';
+}
+
+void ai_exchange_read_error(ai_exchange_t *x, const ai_dialect_t *dialect, int status,
+                            ai_slice_t body, ai_error_t *error)
+{
+    apr_pool_t *p = x->air->r->pool;
+
+    error->message = apr_psprintf(p, "The provider answered with HTTP %d.", status);
+    if (body.n) {
+        dialect->read_error(p, body, error);
     }
-    return i < x->kept_len && x->kept[i] == '{';
+    x->air->provider_error = body;
+    x->air->provider_status = status;
 }
 
 /* What the failure comes to, in words. */
@@ -347,12 +356,8 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
     error->status = HTTP_BAD_GATEWAY;
     error->code = "upstream_error";
     if (x->kept_status) {
-        error->message = apr_psprintf(p, "The provider answered with HTTP %d.", x->kept_status);
-        if (x->kept_len) {
-            x->kept_dialect->read_error(p, (ai_slice_t){ x->kept, x->kept_len }, error);
-        }
-        x->air->provider_error = (ai_slice_t){ x->kept, x->kept_len };
-        x->air->provider_status = x->kept_status;
+        ai_exchange_read_error(x, x->kept_dialect, x->kept_status,
+                               (ai_slice_t){ x->kept, x->kept_len }, error);
         /* Where the dialect does not tell what an event would have as a status, its code may. */
         code = error->code && strlen(error->code) == 3 ? (int)apr_atoi64(error->code) : 0;
         if (!x->kept_event) {

@@ -64,7 +64,6 @@ struct ai_exchange_t {
     const ai_error_t *talk_wrong; /* why it could not be read */
     const ai_error_t *untold;  /* why the latest target could not be asked */
     ai_sent_t telling;         /* what the latest request left behind for its answer */
-    const ai_answer_t *answer;
     void *reader;              /* the provider's dialect's */
     void *writer;              /* the caller's dialect's; NULL once the end was written */
     ai_write_t *translation;   /* of the event in hand */
@@ -164,6 +163,11 @@ void ai_watch_register(apr_pool_t *p);
 int ai_watch_gone(ai_exchange_t *x);
 /* Waits that long, with heartbeats where they are due. 0 when the caller left meanwhile. */
 int ai_watch_wait(ai_exchange_t *x, apr_interval_time_t microseconds);
+
+/* Reads what a provider said in place of an answer, and keeps it for the record. Sets message, and
+ * of the rest what body tells; body lives as long as r->pool. */
+void ai_exchange_read_error(ai_exchange_t *x, const ai_dialect_t *dialect, int status,
+                            ai_slice_t body, ai_error_t *error);
 
 /* The attempt's time is counted, once. */
 void ai_exchange_stop_clock(ai_exchange_t *x);

@@ -54,19 +54,15 @@ static void prepare_stream_head(request_rec *r)
 }
 
 /* A head of our own, with what the target's said that a caller can use. */
-static void translate_head(ai_exchange_t *x)
+static void translate_head(ai_exchange_t *x, int streams)
 {
     request_rec *r = x->air->r;
     const apr_table_t *from = r->headers_out;
-    int streams = x->air->ask.stream && r->status < 300;
 
     r->headers_out = apr_table_copy(r->pool, x->headers_out);
     ai_translate_headers(x, x->attempt->target->dialect, from, r->headers_out);
     r->content_encoding = NULL;
     ap_set_content_type(r, streams ? "text/event-stream" : "application/json");
-    if (streams) {
-        prepare_stream_head(r);
-    }
 }
 
 void ai_gate_open_stream(ai_exchange_t *x)
@@ -98,14 +94,17 @@ void ai_gate_open(ai_exchange_t *x)
         APR_BRIGADE_CONCAT(x->out, x->held);
     }
     if (!x->head_sent) {
+        /* What was translated is a stream where one was asked for, also when it came whole. */
+        int streams = x->translates ? x->air->ask.stream && r->status < 300 : x->streams;
+
         if (x->translates) {
-            translate_head(x);
+            translate_head(x, streams);
         }
         else {
             clean_headers(r->headers_out, x->attempt->target->dialect);
         }
         ai_translate_show_loss(x);
-        if (x->streams) {
+        if (streams) {
             prepare_stream_head(r);
         }
         x->head_sent = 1;

@@ -143,7 +143,8 @@ void ai_translate_show_loss(const ai_exchange_t *x)
 
 /* ------------------------------------------------------------------------- a stream */
 
-void ai_translate_begin_stream(ai_exchange_t *x)
+/* What a writer is told before the first delta. */
+static const ai_answer_t *answer_of(const ai_exchange_t *x)
 {
     request_rec *r = x->air->r;
     ai_answer_t *answer = apr_palloc(r->pool, sizeof(*answer));
@@ -151,8 +152,14 @@ void ai_translate_begin_stream(ai_exchange_t *x)
     *answer = (ai_answer_t){ ai_note_get(x->air, AI_NOTE_REQUEST_ID), x->air->ask.model,
                              apr_time_sec(r->request_time), x->air->ask.wants_usage,
                              ai_talk_tokens(x->talk) };
-    x->answer = answer;
-    x->writer = caller_of(x)->begin_stream(r->pool, answer);
+    return answer;
+}
+
+void ai_translate_begin_stream(ai_exchange_t *x)
+{
+    request_rec *r = x->air->r;
+
+    x->writer = caller_of(x)->begin_stream(r->pool, answer_of(x));
     x->reader = provider_of(x)->begin_read(r->pool);
     if (!x->event_pool) {
         apr_pool_create(&x->event_pool, r->pool);
@@ -236,12 +243,12 @@ int ai_translate_answer(ai_exchange_t *x, ai_slice_t body, ai_write_t *out)
         || !provider_of(x)->read_whole(r->pool, &doc, &x->stream, collect_delta, x)) {
         return 0;
     }
-    ai_translate_begin_stream(x);
     if (!x->air->ask.stream) {
-        caller_of(x)->write_answer(r->pool, x->answer, (const ai_delta_t *)x->deltas->elts,
+        caller_of(x)->write_answer(r->pool, answer_of(x), (const ai_delta_t *)x->deltas->elts,
                                    x->deltas->nelts, &x->stream, out);
         return 1;
     }
+    x->writer = caller_of(x)->begin_stream(r->pool, answer_of(x));
     for (i = 0; i < x->deltas->nelts; i++) {
         caller_of(x)->write_delta(x->writer, &APR_ARRAY_IDX(x->deltas, i, ai_delta_t), out);
     }
@@ -254,10 +261,7 @@ void ai_translate_error(ai_exchange_t *x, ai_slice_t body, ai_write_t *out)
     request_rec *r = x->air->r;
     ai_error_t error = { r->status, NULL, NULL, NULL };
 
-    x->air->provider_error = body;
-    x->air->provider_status = r->status;
-    error.message = apr_psprintf(r->pool, "The provider answered with HTTP %d.", r->status);
-    x->attempt->target->dialect->read_error(r->pool, body, &error);
+    ai_exchange_read_error(x, x->attempt->target->dialect, r->status, body, &error);
     error.status = r->status;
     ai_fault_normalise(&error);
     if (error.code) {

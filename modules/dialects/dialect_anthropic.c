@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -269,13 +268,9 @@ static int is_object(ai_slice_t data)
 static ai_event_e read_event(apr_pool_t *event_pool, ai_stream_t *stream,
                              const ai_sse_event_t *event)
 {
-    ai_slice_t data = event->data, type;
+    ai_slice_t data = ai_slice_skip_space(event->data), type;
 
     stream->cut = (ai_slice_t){ NULL, 0 };
-    while (data.n && apr_isspace(*data.p)) {
-        data.p++;
-        data.n--;
-    }
     if (!data.n) {
         return AI_EVENT_COMMENT;
     }

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include <apr_lib.h>
 
 #include "ai_fault.h"
 #include "ai_field.h"
@@ -200,14 +199,10 @@ ai_event_e ai_openai_read_event(apr_pool_t *event_pool, ai_stream_t *stream,
                                 const ai_sse_event_t *event)
 {
     parts_t parts;
-    ai_slice_t data = event->data;
+    ai_slice_t data = ai_slice_skip_space(event->data);
     int n, speaks = 0;
 
     stream->cut = (ai_slice_t){ NULL, 0 };
-    while (data.n && apr_isspace(*data.p)) {
-        data.p++;
-        data.n--;
-    }
     if (!data.n) {
         return AI_EVENT_COMMENT;
     }

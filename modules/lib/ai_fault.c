@@ -126,11 +126,7 @@ void ai_fault_read(apr_pool_t *p, ai_slice_t body, ai_error_t *error)
 {
     fault_t fault = { p, NULL, NULL, NULL };
 
-    while (body.n && apr_isspace(*body.p)) {
-        body.p++;
-        body.n--;
-    }
-    body = first_of(body);
+    body = first_of(ai_slice_skip_space(body));
     if (ai_json_type(body) != AI_JSON_OBJECT) {
         return;
     }

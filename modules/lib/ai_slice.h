@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <apr.h>
+#include <apr_lib.h>
 
 typedef struct ai_slice_t {
     const char *p; /* first byte, or NULL */
@@ -32,6 +33,16 @@ static inline int ai_slice_is(ai_slice_t s, const char *text)
     apr_size_t n = strlen(text);
 
     return s.n == n && (n == 0 || memcmp(s.p, text, n) == 0);
+}
+
+/* The slice from its first byte on that is no white space. */
+static inline ai_slice_t ai_slice_skip_space(ai_slice_t s)
+{
+    while (s.n && apr_isspace(*s.p)) {
+        s.p++;
+        s.n--;
+    }
+    return s;
 }
 
 #endif
