@@ -19,18 +19,31 @@ const char *auth_fact_name(auth_fact_e fact)
     return fact_names[fact];
 }
 
+static ai_field_t server_fields[] = {
+    AI_FIELD_TIME(auth_server_conf_t, lookup_timeout_ms, "200ms", 1, AI_MINUTES_MS(1)),
+};
+
+#define SERVER_FIELDS_N ((int)(sizeof(server_fields) / sizeof(server_fields[0])))
+
+apr_interval_time_t auth_lookup_timeout(const server_rec *s)
+{
+    return apr_time_from_msec(ai_conf_number(ap_get_module_config(s->module_config, &ai_auth_module),
+                                             &server_fields[0]));
+}
+
 void *auth_server_conf_create(apr_pool_t *p, server_rec *s)
 {
     (void)s;
-    return apr_pcalloc(p, sizeof(auth_server_conf_t));
+    return ai_conf_create(p, sizeof(auth_server_conf_t), server_fields, SERVER_FIELDS_N);
 }
 
 void *auth_server_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
 {
     const auth_server_conf_t *base = base_in, *add = add_in;
-    auth_server_conf_t *conf = apr_palloc(p, sizeof(*conf));
+    auth_server_conf_t *conf = apr_pmemdup(p, add, sizeof(*conf));
 
     conf->file = add->file ? add->file : base->file;
+    ai_conf_inherit(conf, base, server_fields, SERVER_FIELDS_N);
     return conf;
 }
 
@@ -50,6 +63,13 @@ void *auth_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
         conf->facts[i] = add->facts[i] ? add->facts[i] : base->facts[i];
     }
     return conf;
+}
+
+/* A setting of the host: cmd->info is its field. */
+static const char *set_server(cmd_parms *cmd, void *dir, const char *arg)
+{
+    (void)dir;
+    return ai_conf_set(cmd, ap_get_module_config(cmd->server->module_config, &ai_auth_module), arg);
 }
 
 static const char *set_key_file(cmd_parms *cmd, void *dir, const char *arg)
@@ -97,6 +117,8 @@ static const char *set_identity(cmd_parms *cmd, void *conf_in, const char *fact,
 const command_rec auth_cmds[] = {
     AP_INIT_TAKE1("AIAuthKeyFile", set_key_file, NULL, RSRC_CONF,
                   "the file of gateway keys, one JSON object a line"),
+    AP_INIT_TAKE1("AIAuthLookupTimeout", set_server, &server_fields[0], RSRC_CONF,
+                  "how long a request waits for what is looked up elsewhere"),
     AP_INIT_TAKE2("AIAuthIdentity", set_identity, NULL, RSRC_CONF | ACCESS_CONF,
                   "user, tenant or tier, and the expression that gives it for other logins"),
     { 0 }

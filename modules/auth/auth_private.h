@@ -28,7 +28,8 @@ typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUT
 
 /* Of a host. */
 typedef struct auth_server_conf_t {
-    auth_keyfile_t *file;                       /* NULL: this host has no keys */
+    auth_keyfile_t *file;                       /* NULL: this host has no keys in a file */
+    apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
 } auth_server_conf_t;
 
 /* Of a location. */
@@ -41,6 +42,8 @@ void *auth_server_conf_create(apr_pool_t *p, server_rec *s);
 void *auth_server_conf_merge(apr_pool_t *p, void *base, void *add);
 void *auth_conf_create(apr_pool_t *p, char *dir);
 void *auth_conf_merge(apr_pool_t *p, void *base, void *add);
+/* How long a request waits at most for what is looked up elsewhere on its behalf. */
+apr_interval_time_t auth_lookup_timeout(const server_rec *s);
 /* The word in AIAuthIdentity. */
 const char *auth_fact_name(auth_fact_e fact);
 

@@ -6,10 +6,8 @@
  * mod_status's page. It takes no decision and no stage of the road: it is told of each attempt
  * (hook ai_attempt), and reads the notes of each request when that is settled.
  *
- * The counts live in anonymous shared memory of the server process, made once and found again by
- * every later generation of children, so that a restart loses nothing that an old child still
- * counts (status_table.c). Its name among httpd's retained data says its layout: a module with
- * another one makes memory of its own and leaves the old to the old children.
+ * The counts live in memory that every later generation of children finds again, so that a restart
+ * loses nothing that an old child still counts (ai_segment.h, status_table.c).
  *
  * Lives in: the server process.  Shared state: the table, by atomics.  May block: no.
  */
@@ -17,7 +15,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <ap_mpm.h>
 #include <http_core.h>
@@ -25,6 +22,7 @@
 #include <http_protocol.h>
 #include <mod_status.h>
 
+#include "ai_segment.h"
 #include "mod_ai.h"
 #include "status_page.h"
 #include "status_table.h"
@@ -39,10 +37,6 @@ static status_child_t *child;
 
 /* ------------------------------------------------------------------------ shared memory */
 
-typedef struct retained_t {
-    status_table_t *table;
-} retained_t;
-
 /* Old generations live on beside a new one, each with up to ServerLimit children at the worst. */
 static int places(void)
 {
@@ -54,27 +48,12 @@ static int places(void)
     return limit < 100000 ? 2 * limit : 200000;
 }
 
-static status_table_t *find_table(apr_pool_t *ptemp, server_rec *s)
+static status_table_t *find_table(server_rec *s)
 {
     int n = places();
-    const char *key = apr_psprintf(ptemp, "mod_ai_status %d %d %" APR_SIZE_T_FMT,
-                                   STATUS_LAYOUT, n, status_table_size(n));
-    retained_t *retained = ap_retained_data_get(key);
-    apr_shm_t *shm;
-    apr_status_t rv;
+    void *memory = ai_segment_get(s, "status", status_table_size(n), STATUS_LAYOUT);
 
-    if (retained) {
-        return retained->table;
-    }
-    rv = apr_shm_create(&shm, status_table_size(n), NULL, s->process->pool);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
-                     AI_LOGNO(1002) "there is no shared memory: nothing is counted");
-        return NULL;
-    }
-    retained = ap_retained_data_create(key, sizeof(*retained));
-    retained->table = status_table_prepare(apr_shm_baseaddr_get(shm), n);
-    return retained->table;
+    return memory ? status_table_prepare(memory, n) : NULL;
 }
 
 /* ----------------------------------------------------------------------------- under way */
@@ -220,6 +199,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 {
     (void)pconf;
     (void)plog;
+    (void)ptemp;
     ai = ai_api_find();
     if (!ai) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
@@ -229,7 +209,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* httpd reads its configuration twice when it starts */
     }
-    table = find_table(ptemp, s);
+    table = find_table(s);
     if (table) {
         status_table_prune(table); /* who ended while no generation had this module loaded */
     }

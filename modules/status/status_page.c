@@ -195,7 +195,7 @@ void status_page_write(request_rec *r, int flags, status_table_t *table)
     }
     ap_rputs("<hr />\n<h2>AI gateway</h2>\n", r);
     if (!table) {
-        ap_rputs("<p>Nothing is counted: there was no shared memory (AI1002).</p>\n", r);
+        ap_rputs("<p>Nothing is counted: there was no shared memory (AI0121).</p>\n", r);
     }
     else if (flags & AP_STATUS_NOTABLE) {
         ap_rputs("<pre>\n", r);

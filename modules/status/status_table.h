@@ -54,7 +54,8 @@ typedef struct status_child_t status_child_t;
 
 /* How many bytes a table for so many child processes takes. */
 apr_size_t status_table_size(int children);
-/* Makes zeroed memory of that size a table. Once, before any other process sees it. */
+/* The table in memory of that size, which is zeroed before the first time. Saying it again for the
+ * same number of processes changes nothing. */
 status_table_t *status_table_prepare(void *memory, int children);
 
 /* The line of a target, learned when it is first heard of. STATUS_OTHER when there is no room for

@@ -27,7 +27,8 @@ for my $example (@examples) {
     my $name = basename($example);
     my $path = top() . "/$example";
     my @lines = split /\n/, slurp($example);
-    cmp_ok(scalar(@lines), '<=', 66, "$name is at most a page");
+    # everything.conf is no model for anybody: it grows with every directive.
+    cmp_ok(scalar(@lines), '<=', $name eq 'everything.conf' ? 300 : 66, "$name is at most a page");
     like(join("\n", @lines[0 .. 5]), qr/^# \Q$name\E - \w/m, "$name says first what it shows");
     my $run = $name eq 'quickstart.conf' ? './build/run' : "./build/run --conf $example";
     like(join("\n", @lines), qr/^#\s+\Q$run\E$/m, "$name says how to start it");
