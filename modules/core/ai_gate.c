@@ -11,11 +11,10 @@
  * May block: writing to the caller.
  */
 
-#include <apr_date.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "ai_exchange.h"
+#include "ai_span.h"
 
 static ap_filter_rec_t *gate_filter;
 
@@ -118,34 +117,16 @@ void ai_gate_open(ai_exchange_t *x)
 
 /* ------------------------------------------------------------------------ a failure */
 
-static void note_retry_after(ai_attempt_t *attempt, const apr_table_t *headers)
+/* Whether and when the provider wants to be asked again. Some say it more exactly than RFC 9110 can. */
+static void note_retry(const request_rec *r, ai_attempt_t *attempt)
 {
-    const char *text = apr_table_get(headers, "retry-after-ms");
-    apr_int64_t unit = 1;
-    char *end;
+    const char *ms = apr_table_get(r->headers_out, "retry-after-ms");
+    const char *should = apr_table_get(r->headers_out, "x-should-retry");
+    apr_int64_t span = ms ? ai_span_ms(apr_pstrcat(r->pool, ms, "ms", NULL), 0) : -1;
 
-    if (!text) {
-        text = apr_table_get(headers, "retry-after");
-        unit = 1000;
-    }
-    if (text && apr_isdigit(*text)) {
-        apr_int64_t n = apr_strtoi64(text, &end, 10);
-
-        if ((*end == '\0' || *end == '.') && n >= 0 && n < APR_INT64_C(1000000000)) {
-            attempt->retry_after_ms = n * unit;
-        }
-    }
-    else if (text) {
-        apr_time_t date = apr_date_parse_http(text);
-
-        if (date != APR_DATE_BAD) {
-            apr_time_t left = date - apr_time_now();
-
-            attempt->retry_after_ms = left > 0 ? apr_time_as_msec(left) : 0;
-        }
-    }
-    text = apr_table_get(headers, "x-should-retry");
-    if (text && strcmp(text, "false") == 0) {
+    attempt->retry_after_ms =
+        span >= 0 ? span : ai_span_ms(apr_table_get(r->headers_out, "retry-after"), apr_time_now());
+    if (should && strcmp(should, "false") == 0) {
         attempt->retryable = 0;
     }
 }
@@ -162,7 +143,7 @@ void ai_gate_fail(ai_exchange_t *x, const char *reason, int status)
         x->attempt->status = status;
     }
     apr_brigade_cleanup(x->held);
-    note_retry_after(x->attempt, x->air->r->headers_out);
+    note_retry(x->air->r, x->attempt);
 }
 
 /* The same where the target said why: in the end that may be the best there is to tell. */

@@ -467,7 +467,6 @@ const ai_error_t *ai_anthropic_read_talk(apr_pool_t *p, const ai_json_doc_t *doc
 
     find_root(&reader, doc, found);
     talk->stream = ai_json_bool(found[STREAM], 0);
-    talk->wants_usage = 1;
     if (read_max_tokens(&reader, found[MAX_TOKENS])
         && ai_anthropic_system(&reader, found[SYSTEM])
         && ai_anthropic_messages(&reader, found[MESSAGES])

@@ -295,7 +295,6 @@ static int read_stream(openai_read_t *r, const ai_slice_t *found)
 
     openai_members(r, found[STREAM_OPTIONS], "stream_options", words, WORDS, option);
     r->talk->stream = ai_json_bool(found[STREAM], 0);
-    r->talk->wants_usage = ai_json_bool(option[USAGE], 0);
     return 1;
 }
 

@@ -153,7 +153,6 @@ typedef struct ai_talk_t {
     ai_effort_e effort;        /* AI_EFFORTS_N: not said */
     const char *effort_name;   /* what the caller calls what it said of effort or thinking */
     int stream;
-    int wants_usage;           /* in a stream */
     int counts_only;           /* in: how long it is is asked, no answer: an answer's greatest
                                   length need not be said */
     ai_option_t options[AI_OPTIONS_N];

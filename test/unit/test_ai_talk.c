@@ -37,7 +37,7 @@ static void test_empty(void)
            && !talk->lost->nelts && talk->choice == AI_CHOICE_UNSAID && talk->parallel == -1
            && talk->max_tokens == -1 && talk->n == 1 && talk->format == AI_FORMAT_TEXT
            && talk->format_strict == -1 && talk->thinking == AI_THINK_UNSAID
-           && talk->effort == AI_EFFORTS_N && !talk->stream && !talk->wants_usage,
+           && talk->effort == AI_EFFORTS_N && !talk->stream,
        "a new talk says nothing");
     ok(ai_talk_tool(talk)->strict == -1, "nor does a new tool");
     ai_talk_option(talk, AI_OPTION_SEED, "seed", AI_SLICE("null"));

@@ -145,7 +145,7 @@ static void read_all_fields(void)
     is_bytes(got, strlen(got), parts, sizeof(parts) - 1, "its parts");
     got = translate_lost(talk->lost);
     is_bytes(got, strlen(got), lost, sizeof(lost) - 1, "what is lost");
-    ok(talk->max_tokens == 3000 && talk->stream && talk->wants_usage
+    ok(talk->max_tokens == 3000 && talk->stream
            && talk->thinking == AI_THINK_BUDGET && talk->thinking_budget == 2000
            && talk->effort == AI_EFFORT_HIGH
            && strcmp(talk->effort_name, "output_config.effort") == 0

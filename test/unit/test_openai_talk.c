@@ -353,7 +353,6 @@ static const char *settings(const ai_talk_t *talk)
     SAY(talk->effort != AI_EFFORTS_N, "effort:%s", ai_effort_word(talk->effort));
     SAY(talk->effort_name, "as:%s", talk->effort_name);
     SAY(talk->stream, "stream");
-    SAY(talk->wants_usage, "usage");
     for (i = 0; i < AI_OPTIONS_N; i++) {
         SAY(talk->options[i].value.p, "%s=%s", talk->options[i].name,
             talk_text(talk->options[i].value));
@@ -371,7 +370,7 @@ static const struct {
     { "", "", "" },
     { ",\"stream\":true", "stream", "" },
     { ",\"stream\":true,\"stream_options\":{\"include_usage\":true,\"include_obfuscation\":false}",
-      "stream usage", "" },
+      "stream", "" },
     { ",\"stream\":false,\"stream_options\":null", "", "" },
     { ",\"stream_options\":{\"odd\":1}", "", "stream_options.odd" },
     { ",\"max_tokens\":9", "max_tokens:9", "" },
