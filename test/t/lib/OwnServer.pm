@@ -67,6 +67,7 @@ END
 sub start
 {
     my ($self) = @_;
+    my $were = $self->generations;
     my $pid = fork() // die "fork: $!\n";
     if (!$pid) {
         open(STDIN, '<', '/dev/null');
@@ -78,7 +79,7 @@ sub start
     $self->{pid} = $pid;
     Gate::await("an own httpd\n", sub {
         die $self->said if waitpid($pid, POSIX::WNOHANG()) == $pid && !($self->{pid} = 0);
-        return $self->generations >= 1 && IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        return $self->generations > $were && IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                                                 PeerPort => $self->{port});
     });
     return;
@@ -93,6 +94,30 @@ sub read_file
 }
 
 sub said { return $_[0]->read_file('out') . $_[0]->read_file('error_log') }
+
+# Its child processes.
+sub children
+{
+    my ($self) = @_;
+    my @pids;
+    for my $stat (glob('/proc/[0-9]*/stat')) {
+        open(my $fh, '<', $stat) or next;    # it has just ended
+        my ($pid, $parent) = (<$fh> // '') =~ /^(\d+) \(.*\) \S (\d+)/ or next;
+        push @pids, $pid if $parent == $self->{pid};
+    }
+    return @pids;
+}
+
+# Kills it and its children, without a chance to tidy up.
+sub kill_all
+{
+    my ($self) = @_;
+    my @all = ($self->{pid}, $self->children);
+    kill('KILL', @all);
+    waitpid(delete $self->{pid}, 0);
+    Gate::await('the end of all processes', sub { !grep { kill(0, $_) } @all });
+    return;
+}
 
 # How often it has begun to serve: 1 after the start.
 sub generations { return scalar(() = $_[0]->read_file('error_log') =~ /resuming normal operations/g) }
