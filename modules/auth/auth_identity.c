@@ -54,6 +54,14 @@ static int refuse_key(ai_request_t *air, const char *reason, const char *message
     return auth_refuse(air, HTTP_UNAUTHORIZED, reason, NULL, message);
 }
 
+/* The same for an attempt that may be a guess. */
+static int refuse_attempt(ai_request_t *air, const char *reason, const char *message)
+{
+    int status = auth_throttle_count(air, AUTH_COST_MEMORY);
+
+    return status == OK ? refuse_key(air, reason, message) : status;
+}
+
 static const char *message_of(ai_key_verdict_e verdict)
 {
     switch (verdict) {
@@ -70,6 +78,10 @@ static const char *message_of(ai_key_verdict_e verdict)
     }
 }
 
+/* What an unknown id is compared with, so that this takes as long as for a known one. No text is known
+ * that has this digest. */
+static const ai_key_t nobody;
+
 /* The key that the text is, held as long as the request; NULL and *verdict when it is none or may
  * not be used. */
 static const ai_key_t *look_up(request_rec *r, ai_slice_t text, ai_slice_t id,
@@ -82,7 +94,8 @@ static const ai_key_t *look_up(request_rec *r, ai_slice_t text, ai_slice_t id,
     unsigned char digest[AI_KEY_DIGEST];
 
     ai_key_digest(text, digest);
-    *verdict = key ? ai_key_judge(key, digest, apr_time_now(), r->useragent_addr) : AI_KEY_WRONG;
+    *verdict = ai_key_judge(key ? key : &nobody, digest, apr_time_now(), r->useragent_addr);
+    *verdict = key ? *verdict : AI_KEY_WRONG;
     if (*verdict != AI_KEY_GOOD) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AI_LOGNO(0205) "key %.*s: %s", (int)id.n, id.p,
                       key ? ai_key_reason(*verdict) : "there is no such key");
@@ -115,16 +128,17 @@ int auth_authenticate(ai_request_t *air)
         return OK;
     }
     if (auth->ambiguous) {
-        return refuse_key(air, "ambiguous_key", "There are two different keys in this request.");
+        return refuse_attempt(air, "ambiguous_key", "There are two different keys in this request.");
     }
     text = ai_slice_of(auth->text);
     if (ai_key_look(text, &id) != AI_KEY_WELL) {
-        return refuse_key(air, "malformed_api_key",
-                          "This key is damaged; it was perhaps not copied whole.");
+        return refuse_attempt(air, "malformed_api_key",
+                              "This key is damaged; it was perhaps not copied whole.");
     }
     auth->key = look_up(air->r, text, id, &verdict);
     if (!auth->key) {
-        return refuse_key(air, ai_key_reason(verdict), message_of(verdict));
+        return (verdict == AI_KEY_WRONG ? refuse_attempt : refuse_key)(
+            air, ai_key_reason(verdict), message_of(verdict));
     }
     become(air, auth->key);
     if (!ai_key_allows_endpoint(auth->key, ai_endpoint_name(air->endpoint))) {

@@ -9,6 +9,7 @@
 
 #include "ai_conf.h"
 #include "ai_key.h"
+#include "auth_failures.h"
 #include "auth_keyfile.h"
 #include "mod_ai.h"
 
@@ -30,6 +31,7 @@ typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUT
 typedef struct auth_server_conf_t {
     auth_keyfile_t *file;                       /* NULL: this host has no keys in a file */
     apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
+    const auth_limit_t *failures;               /* auth_failures_limit() reads it */
 } auth_server_conf_t;
 
 /* Of a location. */
@@ -44,6 +46,8 @@ void *auth_conf_create(apr_pool_t *p, char *dir);
 void *auth_conf_merge(apr_pool_t *p, void *base, void *add);
 /* How long a request waits at most for what is looked up elsewhere on its behalf. */
 apr_interval_time_t auth_lookup_timeout(const server_rec *s);
+/* What AIAuthFailures allows; most is 0 where it is off. */
+const auth_limit_t *auth_failures_limit(const server_rec *s);
 /* The word in AIAuthIdentity. */
 const char *auth_fact_name(auth_fact_e fact);
 
@@ -55,6 +59,8 @@ typedef struct auth_request_t {
     int ambiguous;       /* 1 when there were two that differ */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
     int mapped;          /* 1 once AIAuthIdentity was evaluated */
+    int counted;         /* 1 once it was counted as a failed attempt */
+    apr_int64_t wait_ms; /* then: for how long the next one would be one too many; 0: it would not */
     int hushed;          /* 1 while r->log is ours; then log is what it was before */
     const struct ap_logconf *log;
 } auth_request_t;
@@ -84,6 +90,19 @@ const ai_key_t *auth_key_of(const ai_request_t *air);
 /* Refuses the request; text must outlive it. Returns status. */
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message);
+
+/* ------------------------------------------------------------------- auth_throttle.c */
+
+/* In post_config, not in its first pass. */
+void auth_throttle_attach(server_rec *s);
+/* Before a key or token that memory does not know is looked up elsewhere: 1 when that must not be
+ * done for the caller's address, and the attempt counts as failed. */
+int auth_throttle_is_spent(const request_rec *r);
+/* Counts a failed attempt, once for a request: a key or token that is damaged, ambiguous, unknown,
+ * or has another secret or a wrong signature. Not one that is what it claims to be and may not be
+ * used (disabled, expired, from elsewhere). OK, so that the caller refuses it as he would; or 429,
+ * and it is refused: it says the same whatever the reason was. */
+int auth_throttle_count(ai_request_t *air, auth_cost_e cost);
 
 /* -------------------------------------------------------------------- auth_require.c */
 

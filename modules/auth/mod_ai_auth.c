@@ -147,6 +147,9 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
                      AI_LOGNO(0202) "mod_ai_auth needs mod_ai of the same version; load ai_module");
         return !OK;
     }
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        auth_throttle_attach(s);
+    }
     return OK;
 }
 
