@@ -308,17 +308,17 @@ static void test_seed(void)
 
 #define PROCESSES 4
 #define THREADS 4
-#define SOURCES 64
-#define TRIES 300
+#define SOURCES 20000
+#define TRIES 3 /* of each thread for each source: together more than the limit */
 
 typedef struct seen_t {
+    volatile apr_uint32_t ready;
     volatile apr_uint32_t verdicts[3];
 } seen_t;
 
 typedef struct worker_t {
     auth_failures_t *table;
     seen_t *seen;
-    apr_uint32_t first;
 } worker_t;
 
 static void *APR_THREAD_FUNC try_all(apr_thread_t *thread, void *data)
@@ -327,8 +327,12 @@ static void *APR_THREAD_FUNC try_all(apr_thread_t *thread, void *data)
     apr_uint32_t i;
 
     (void)thread;
+    apr_atomic_inc32(&worker->seen->ready);
+    while (apr_atomic_read32(&worker->seen->ready) < PROCESSES * THREADS) {
+        apr_thread_yield();
+    }
     for (i = 0; i < SOURCES * TRIES; i++) {
-        auth_source_t source = source_at((worker->first + i) % SOURCES);
+        auth_source_t source = source_at(i / TRIES);
         apr_int64_t wait;
 
         apr_atomic_inc32(&worker->seen->verdicts[fail(worker->table, &usual, &source, START, &wait)]);
@@ -336,7 +340,7 @@ static void *APR_THREAD_FUNC try_all(apr_thread_t *thread, void *data)
     return NULL;
 }
 
-static int run_threads(auth_failures_t *table, seen_t *seen, apr_uint32_t number)
+static int run_threads(auth_failures_t *table, seen_t *seen)
 {
     worker_t workers[THREADS];
     apr_thread_t *threads[THREADS];
@@ -344,7 +348,7 @@ static int run_threads(auth_failures_t *table, seen_t *seen, apr_uint32_t number
     apr_uint32_t i;
 
     for (i = 0; i < THREADS; i++) {
-        workers[i] = (worker_t){ table, seen, number * 7 + i };
+        workers[i] = (worker_t){ table, seen };
         if (apr_thread_create(&threads[i], NULL, try_all, &workers[i], pool) != APR_SUCCESS) {
             return 1;
         }
@@ -366,7 +370,7 @@ static void test_processes(void)
     for (i = 0; i < PROCESSES; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
-            _exit(run_threads(table, seen, i));
+            _exit(run_threads(table, seen));
         }
     }
     for (i = 0; i < PROCESSES; i++) {
