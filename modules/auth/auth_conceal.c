@@ -68,6 +68,12 @@ static void take(request_rec *r, ai_slice_t text)
     }
 }
 
+/* 1 when there can be something in a text that is taken. */
+static int may_hold(const char *text)
+{
+    return strstr(text, AI_KEY_PREFIX) != NULL;
+}
+
 /* ----------------------------------------------------------------------------- headers */
 
 static ai_slice_t trim(ai_slice_t s)
@@ -108,6 +114,9 @@ static const char *take_elements(request_rec *r, const char *value, int protocol
     const char *from = value;
     int taken = 0;
 
+    if (!may_hold(value)) {
+        return value;
+    }
     rest = apr_array_make(r->pool, 2, sizeof(const char *));
     while (*from) {
         apr_size_t n = strcspn(from, ",");
@@ -134,7 +143,7 @@ static const char *const places[] = { "Authorization", "x-api-key", "api-key", "
                                       "cf-aig-authorization", "Sec-WebSocket-Protocol" };
 #define PLACES_N (sizeof(places) / sizeof(places[0]))
 
-/* Which of the places have something of ours: a bit for each. One look at each header, since almost
+/* Which of the places may have something of ours: a bit for each. One look at each header, since almost
  * all requests have one key or none. */
 static unsigned find_places(const request_rec *r)
 {
@@ -146,7 +155,7 @@ static unsigned find_places(const request_rec *r)
     for (i = 0; i < entries->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
 
-        for (place = strstr(entry->val, AI_KEY_PREFIX) ? 0 : PLACES_N; place < PLACES_N; place++) {
+        for (place = may_hold(entry->val) ? 0 : PLACES_N; place < PLACES_N; place++) {
             found |= (unsigned)(ap_cstr_casecmp(entry->key, places[place]) == 0) << place;
         }
     }
@@ -209,7 +218,7 @@ static const char *take_from_query(request_rec *r, const char *query)
     const char *from = query;
     int taken = 0;
 
-    if (!strchr(query, '%') && !strstr(query, AI_KEY_PREFIX)) {
+    if (!strchr(query, '%') && !may_hold(query)) {
         return query;
     }
     rest = apr_array_make(r->pool, 4, sizeof(const char *));

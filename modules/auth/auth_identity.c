@@ -57,7 +57,7 @@ static int refuse_key(ai_request_t *air, const char *reason, const char *message
 /* The same for an attempt that may be a guess. */
 static int refuse_attempt(ai_request_t *air, const char *reason, const char *message)
 {
-    int status = auth_throttle_count(air, AUTH_COST_MEMORY);
+    int status = auth_throttle_count(air);
 
     return status == OK ? refuse_key(air, reason, message) : status;
 }

@@ -59,6 +59,7 @@ typedef struct auth_request_t {
     int ambiguous;       /* 1 when there were two that differ */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
     int mapped;          /* 1 once AIAuthIdentity was evaluated */
+    int looked_up;       /* 1 once something was looked up elsewhere for it */
     int counted;         /* 1 once it was counted as a failed attempt */
     apr_int64_t wait_ms; /* then: for how long the next one would be one too many; 0: it would not */
     int hushed;          /* 1 while r->log is ours; then log is what it was before */
@@ -95,14 +96,14 @@ int auth_refuse(ai_request_t *air, int status, const char *code, const char *par
 
 /* In post_config, not in its first pass. */
 void auth_throttle_attach(server_rec *s);
-/* Before a key or token that memory does not know is looked up elsewhere: 1 when that must not be
- * done for the caller's address, and the attempt counts as failed. */
-int auth_throttle_is_spent(const request_rec *r);
+/* Before a key or token that memory does not know is looked up elsewhere, or a signature verified: 1
+ * when that may be done for the caller's address. Else the attempt is one that has failed. */
+int auth_throttle_may_look_up(request_rec *r);
 /* Counts a failed attempt, once for a request: a key or token that is damaged, ambiguous, unknown,
  * or has another secret or a wrong signature. Not one that is what it claims to be and may not be
  * used (disabled, expired, from elsewhere). OK, so that the caller refuses it as he would; or 429,
  * and it is refused: it says the same whatever the reason was. */
-int auth_throttle_count(ai_request_t *air, auth_cost_e cost);
+int auth_throttle_count(ai_request_t *air);
 
 /* -------------------------------------------------------------------- auth_require.c */
 

@@ -47,12 +47,16 @@ static const auth_limit_t *limit_of(const request_rec *r, auth_source_t *source)
     return failures && limit->most && source->bits ? limit : NULL;
 }
 
-int auth_throttle_is_spent(const request_rec *r)
+int auth_throttle_may_look_up(request_rec *r)
 {
     auth_source_t source;
     const auth_limit_t *limit = limit_of(r, &source);
 
-    return limit && auth_failures_is_spent(failures, limit, &source, apr_time_now());
+    if (limit && auth_failures_is_spent(failures, limit, &source, apr_time_now())) {
+        return 0;
+    }
+    auth_request_get(r)->looked_up = 1;
+    return 1;
 }
 
 /* The address that counts, as people write it. */
@@ -68,9 +72,10 @@ static const char *show(apr_pool_t *p, const auth_source_t *source)
 }
 
 static void count(const request_rec *r, const auth_limit_t *limit, const auth_source_t *source,
-                  auth_cost_e cost, auth_request_t *auth)
+                  auth_request_t *auth)
 {
     apr_pool_t *p = r->pool;
+    auth_cost_e cost = auth->looked_up ? AUTH_COST_LOOKUP : AUTH_COST_MEMORY;
     auth_failure_e failure = auth_failures_add(failures, limit, source, cost, apr_time_now(),
                                                &auth->wait_ms);
 
@@ -83,7 +88,7 @@ static void count(const request_rec *r, const auth_limit_t *limit, const auth_so
     }
 }
 
-int auth_throttle_count(ai_request_t *air, auth_cost_e cost)
+int auth_throttle_count(ai_request_t *air)
 {
     request_rec *r = air->r;
     auth_request_t *auth = auth_request_get(r);
@@ -94,7 +99,7 @@ int auth_throttle_count(ai_request_t *air, auth_cost_e cost)
         return OK;
     }
     if (!auth->counted) { /* the phases of a request may ask more than once */
-        count(r, limit, &source, cost, auth);
+        count(r, limit, &source, auth);
     }
     if (!auth->wait_ms) {
         return OK;
