@@ -70,7 +70,7 @@ def with_keys(lab, file):
 
 
 def measure_road(lab, quick, say):
-    seconds, count = (0.2, 31) if quick else (0.3, 151)
+    seconds, count = (0.2, 31) if quick else (0.3, 201)
     file, key = make_keys(lab, 20)
     ask = question() + ["--header", "Authorization: Bearer " + key]
     sim = lab.start_sim(log=False)

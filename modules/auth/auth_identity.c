@@ -82,18 +82,28 @@ static const char *message_of(ai_key_verdict_e verdict)
  * that has this digest. */
 static const ai_key_t nobody;
 
-/* The key that the text is, held as long as the request; NULL and *verdict when it is none or may
- * not be used. */
-static const ai_key_t *look_up(request_rec *r, ai_slice_t text, ai_slice_t id,
+/* What this connection has shown before. */
+static ai_key_seen_t *seen_on(conn_rec *c)
+{
+    ai_key_seen_t *seen = ap_get_module_config(c->conn_config, &ai_auth_module);
+
+    if (!seen) {
+        seen = apr_pcalloc(c->pool, sizeof(*seen));
+        ap_set_module_config(c->conn_config, &ai_auth_module, seen);
+    }
+    return seen;
+}
+
+/* The key with that id and digest, held as long as the request; NULL and *verdict when it is none or
+ * may not be used. */
+static const ai_key_t *look_up(request_rec *r, ai_slice_t id, const unsigned char *digest,
                                ai_key_verdict_e *verdict)
 {
     const auth_server_conf_t *conf =
         ap_get_module_config(r->server->module_config, &ai_auth_module);
     const ai_keys_t *keys = conf->file ? auth_keyfile_hold(conf->file, r->pool) : NULL;
     const ai_key_t *key = keys ? ai_keys_find(keys, id) : NULL;
-    unsigned char digest[AI_KEY_DIGEST];
 
-    ai_key_digest(text, digest);
     *verdict = ai_key_judge(key ? key : &nobody, digest, apr_time_now(), r->useragent_addr);
     *verdict = key ? *verdict : AI_KEY_WRONG;
     if (*verdict != AI_KEY_GOOD) {
@@ -118,8 +128,9 @@ static void become(ai_request_t *air, const ai_key_t *key)
 int auth_authenticate(ai_request_t *air)
 {
     auth_request_t *auth = auth_request_of(air->r);
+    unsigned char digest[AI_KEY_DIGEST];
     ai_key_verdict_e verdict;
-    ai_slice_t text, id;
+    ai_slice_t id;
 
     if (!auth || !auth->text) {
         return DECLINED;
@@ -130,12 +141,12 @@ int auth_authenticate(ai_request_t *air)
     if (auth->ambiguous) {
         return refuse_attempt(air, "ambiguous_key", "There are two different keys in this request.");
     }
-    text = ai_slice_of(auth->text);
-    if (ai_key_look(text, &id) != AI_KEY_WELL) {
+    if (ai_key_see(seen_on(air->r->connection), ai_slice_of(auth->text), &id, digest)
+        != AI_KEY_WELL) {
         return refuse_attempt(air, "malformed_api_key",
                               "This key is damaged; it was perhaps not copied whole.");
     }
-    auth->key = look_up(air->r, text, id, &verdict);
+    auth->key = look_up(air->r, id, digest, &verdict);
     if (!auth->key) {
         return (verdict == AI_KEY_WRONG ? refuse_attempt : refuse_key)(
             air, ai_key_reason(verdict), message_of(verdict));

@@ -151,6 +151,27 @@ void ai_key_digest(ai_slice_t text, unsigned char digest[AI_KEY_DIGEST])
     }
 }
 
+ai_key_form_e ai_key_see(ai_key_seen_t *seen, ai_slice_t text, ai_slice_t *id,
+                         unsigned char digest[AI_KEY_DIGEST])
+{
+    ai_key_form_e form;
+
+    /* Behind a proxy the last one may have been somebody else's: how much is the same stays secret. */
+    if (seen->known && text.n == AI_KEY_LENGTH && CRYPTO_memcmp(seen->text, text.p, text.n) == 0) {
+        *id = (ai_slice_t){ text.p + PREFIX_N, AI_KEY_ID };
+        memcpy(digest, seen->digest, AI_KEY_DIGEST);
+        return AI_KEY_WELL;
+    }
+    form = ai_key_look(text, id);
+    if (form == AI_KEY_WELL) {
+        ai_key_digest(text, digest);
+        seen->known = 1;
+        memcpy(seen->text, text.p, AI_KEY_LENGTH);
+        memcpy(seen->digest, digest, AI_KEY_DIGEST);
+    }
+    return form;
+}
+
 int ai_key_same(const unsigned char a[AI_KEY_DIGEST], const unsigned char b[AI_KEY_DIGEST])
 {
     return CRYPTO_memcmp(a, b, AI_KEY_DIGEST) == 0;
