@@ -13,7 +13,7 @@
  * SQL is written once for all engines. It has placeholders as apr_dbd_prepare() takes them (%s; a
  * number is %lld and is handed over as text, too), and words in braces for what engines call
  * differently:
- *     {word}          type of a text of at most 255 characters; its case counts
+ *     {word}          type of a text of at most 500 characters; its case counts
  *     {text}          type of a text of at most AI_DB_TEXT bytes
  *     {number}        type of a number of 64 bits
  *     {serial}        type of a column that counts up by itself: a primary key
@@ -35,19 +35,19 @@
 /* Where a database is. Both texts must outlive what is made of them. */
 typedef struct ai_db_conf_t {
     const char *driver; /* "sqlite3", "pgsql", "mysql" */
-    const char *params; /* as APR's driver takes them; or "file:PATH": the first line of that file */
+    const char *params; /* as APR's driver takes them; or "file:PATH": what is in that file */
 } ai_db_conf_t;
 
 /*
  * Looks at a configuration without connecting: the driver is known and can be loaded, params are
  * not empty, a file: can be read, SQLite's folder is there. Out: *warning, NULL or what the
- * administrator should know (a file with a password that everybody may read). Call it once before
- * threads are started: it loads the driver. p: root or below, so that the driver stays.
+ * administrator should know (a file with a password that everybody may read). Paths must be absolute.
+ * It loads the driver, for as long as the process lives.
  */
 const char *ai_db_check(apr_pool_t *p, const ai_db_conf_t *conf, const char **warning);
 
-/* SQLite's file in *path, or NULL there for the others, whose place is the server's business. */
-const char *ai_db_file(apr_pool_t *p, const ai_db_conf_t *conf, const char **path);
+/* Out: *params, with what a file: says in its place. For who can read that file now, and not later. */
+const char *ai_db_params(apr_pool_t *p, const ai_db_conf_t *conf, const char **params);
 
 typedef struct ai_db_t ai_db_t;
 
@@ -76,9 +76,8 @@ const char *ai_db_exec(ai_db_t *db, apr_pool_t *p, const char *sql, int n, const
  * is wrong ends the select, and is what it returns. */
 typedef const char *ai_db_row_fn(void *baton, const char *const *values);
 
-/* Runs a statement that gives rows of columns values. What fails outside a transaction is done once
- * more on a new connection. row may have been called then for some: begin is called (if it is not
- * NULL) before the first row of each attempt. */
+/* Runs a statement that gives rows of columns values. Outside a transaction it is tried once more, on
+ * a new connection, where the old one may have broken meanwhile; row is called for one try only. */
 const char *ai_db_select(ai_db_t *db, apr_pool_t *p, const char *sql, int n, const char *const *args,
                          int columns, ai_db_row_fn *row, void *baton);
 
