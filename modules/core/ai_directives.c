@@ -47,6 +47,24 @@ void *ai_core_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
     return conf;
 }
 
+void *ai_core_server_create(apr_pool_t *p, server_rec *s)
+{
+    (void)s;
+    return apr_pcalloc(p, sizeof(ai_core_server_t));
+}
+
+/* A virtual host's file of models stands in the place of the server's: one file, and what is built
+ * in. */
+void *ai_core_server_merge(apr_pool_t *p, void *base_in, void *add_in)
+{
+    const ai_core_server_t *base = base_in, *add = add_in;
+    ai_core_server_t *own = apr_pmemdup(p, add, sizeof(*own));
+
+    own->models = add->models ? add->models : base->models;
+    own->database = add->database ? add->database : base->database;
+    return own;
+}
+
 const ai_core_conf_t *ai_core_conf(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &ai_module);
@@ -105,6 +123,8 @@ const command_rec ai_core_cmds[] = {
                   "abort or serve: what to do for a client that closed its sending side"),
     AP_INIT_TAKE1("AILossy", ai_conf_set, &fields[AI_LOSSY], RSRC_CONF | ACCESS_CONF,
                   "allow, warn or refuse: what to do with what another dialect cannot carry"),
+    AP_INIT_TAKE2("AIDatabase", ai_database_set, NULL, RSRC_CONF,
+                  "sqlite3, pgsql or mysql, and the driver's params or file: and a path"),
     AP_INIT_TAKE1("AIModelFile", ai_models_conf_set, NULL, RSRC_CONF,
                   "a file of records that say what models can do, in JSON"),
     AP_INIT_TAKE2("AINote", set_note, NULL, RSRC_CONF | ACCESS_CONF,

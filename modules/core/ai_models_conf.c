@@ -13,28 +13,8 @@
 
 #include "ai_private.h"
 
-/* What a server has of its own. */
-typedef struct server_t {
-    const ai_models_t *models; /* NULL: AIModelFile was not said */
-} server_t;
-
 /* Read anew with each configuration, before its directives. */
 static const ai_models_t *builtin;
-
-void *ai_models_conf_create(apr_pool_t *p, server_rec *s)
-{
-    (void)s;
-    return apr_pcalloc(p, sizeof(server_t));
-}
-
-/* A virtual host's file stands in the place of the server's: one file, and what is built in. */
-void *ai_models_conf_merge(apr_pool_t *p, void *base, void *add)
-{
-    const server_t *own = add;
-
-    (void)p;
-    return own->models ? add : base;
-}
 
 /* All of a regular file of at most AI_MODELS_SIZE bytes. NULL, or what is wrong. */
 static const char *read_file(cmd_parms *cmd, const char *arg, ai_slice_t *text)
@@ -67,7 +47,7 @@ static const char *read_file(cmd_parms *cmd, const char *arg, ai_slice_t *text)
 
 const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg)
 {
-    server_t *own = ap_get_module_config(cmd->server->module_config, &ai_module);
+    ai_core_server_t *own = ap_get_module_config(cmd->server->module_config, &ai_module);
     const char *wrong = ai_conf_place(cmd);
     ai_slice_t text = { NULL, 0 };
 
@@ -88,7 +68,7 @@ const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg)
 const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
                                     const char *model)
 {
-    const server_t *own = ap_get_module_config(r->server->module_config, &ai_module);
+    const ai_core_server_t *own = ap_get_module_config(r->server->module_config, &ai_module);
 
     return ai_models_find(own->models ? own->models : builtin, target->dialect->name, model);
 }

@@ -68,10 +68,23 @@ void *ai_core_conf_merge(apr_pool_t *p, void *base, void *add);
 const ai_core_conf_t *ai_core_conf(const request_rec *r);
 apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
 
+/* What a server has of its own; a virtual host takes what it does not say from the server. */
+typedef struct ai_core_server_t {
+    const ai_models_t *models;    /* NULL: AIModelFile was not said */
+    const ai_db_conf_t *database; /* NULL: AIDatabase was not said */
+} ai_core_server_t;
+
+void *ai_core_server_create(apr_pool_t *p, server_rec *s);
+void *ai_core_server_merge(apr_pool_t *p, void *base, void *add);
+
+/* --------------------------------------------------------------------- ai_database.c */
+
+/* The setter of AIDatabase, and what it said; NULL: nothing. */
+const char *ai_database_set(cmd_parms *cmd, void *dir, const char *driver, const char *params);
+const ai_db_conf_t *ai_database(const server_rec *s);
+
 /* ------------------------------------------------------------------ ai_models_conf.c */
 
-void *ai_models_conf_create(apr_pool_t *p, server_rec *s);
-void *ai_models_conf_merge(apr_pool_t *p, void *base, void *add);
 /* The setter of AIModelFile. */
 const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg);
 void ai_models_conf_register(apr_pool_t *p);

@@ -145,6 +145,7 @@ static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
     ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
+    ai_database,
 };
 
 static const ai_api_t *ai_api(void)
@@ -185,8 +186,8 @@ AP_DECLARE_MODULE(ai) = {
     STANDARD20_MODULE_STUFF,
     ai_core_conf_create,
     ai_core_conf_merge,
-    ai_models_conf_create,
-    ai_models_conf_merge,
+    ai_core_server_create,
+    ai_core_server_merge,
     ai_core_cmds,
     register_hooks,
     AP_MODULE_FLAG_NONE

@@ -11,6 +11,7 @@
  *   2  estimate; what the provider said of a failure
  *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
  *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
+ *   5  database
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -23,10 +24,11 @@
 #include <apr_optional_hooks.h>
 
 #include "ai_chat.h"
+#include "ai_db.h"
 #include "ai_json.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 4
+#define AI_API_VERSION 5
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
@@ -216,6 +218,11 @@ typedef struct ai_api_t {
 
     /* 1 when all modules of hook ai_model_allowed allow the model. */
     int (*model_allowed)(ai_request_t *air, const char *model);
+
+    /* Where the database of a server or virtual host is, as AIDatabase says; NULL: it has none. Good
+     * as long as the configuration. Checked, but nobody has connected: open it in a child process,
+     * and in a thread that may wait. */
+    const ai_db_conf_t *(*database)(const server_rec *s);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));

@@ -154,7 +154,7 @@ const char *ai_db_check(apr_pool_t *p, const ai_db_conf_t *conf, const char **wa
     if (!engine) {
         return apr_psprintf(p, "%s: must be " AI_DB_DRIVERS, conf->driver);
     }
-    if (!*conf->params) {
+    if (!conf->params[strspn(conf->params, " ")]) {
         return "params must not be empty";
     }
     wrong = ai_db_driver(p, engine, &driver);

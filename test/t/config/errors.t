@@ -37,6 +37,7 @@ sub write_file
 mkdir("$dir/keys");
 write_file('keys/good',    "$secret\n");
 write_file('keys/empty',   '');
+write_file('keys/database', " $dir/keys/db\n");
 write_file('keys/blank',   " \n\t\n");
 write_file('keys/two',     "$secret\nsecond-$secret\n");
 write_file('keys/space',   "$secret with a space");
@@ -45,6 +46,7 @@ write_file('keys/utf8',    "$secret\xc3\xa4");
 write_file('keys/nul',     "$secret\0behind");
 write_file('keys/long',    $secret . 'x' x 9000);
 mkdir("$dir/keys/folder");
+chmod(0666, write_file('keys/open', ''));
 mkdir("$dir/models");
 mkdir("$dir/models/folder");
 write_file('models/good',   '[{"match":"m","context":1,"source":"s","date":"2026-11-21"}]');
@@ -175,6 +177,20 @@ my @wrong = (
     ['AIRouteFallback 4294967796', in_ai('AIRouteFallback 4294967796'), ['AIRouteFallback', '400 to 599']],
     ['AIRouteFallback alone',      in_ai('AIRouteFallback'),    ['AIRouteFallback', 'argument']],
     # --- models
+    ['AIDatabase without params',  "> AIDatabase sqlite3\n",   ['AIDatabase', 'two arguments']],
+    ['AIDatabase of another driver', "> AIDatabase oracle x\n", ['AIDatabase', 'oracle', 'sqlite3, pgsql or mysql']],
+    ['AIDatabase with empty params', "> AIDatabase pgsql \" \"\n", ['AIDatabase', 'must not be empty']],
+    ['AIDatabase without a path',  "> AIDatabase sqlite3 file:\n", ['AIDatabase', 'no path']],
+    ['AIDatabase without a folder', "> AIDatabase sqlite3 nowhere/db\n", ['AIDatabase', 'nowhere', 'folder cannot be used']],
+    ['AIDatabase that is a folder', "> AIDatabase sqlite3 KEYS\n", ['AIDatabase', 'keys: is no regular file']],
+    ['AIDatabase that all may write', "> AIDatabase sqlite3 KEYS/open\n", ['AIDatabase', 'keys/open: everybody may write it']],
+    ['AIDatabase with a file that is not there', "> AIDatabase mysql file:KEYS/nothing\n", ['AIDatabase', 'keys/nothing: cannot be read']],
+    ['AIDatabase with an empty file', "> AIDatabase pgsql file:KEYS/blank\n", ['AIDatabase', 'keys/blank: is empty']],
+    ['AIDatabase with a long file', "> AIDatabase pgsql file:KEYS/long\n", ['AIDatabase', 'keys/long: has more than 4096 bytes']],
+    ['AIDatabase with a file of bytes', "> AIDatabase pgsql file:KEYS/nul\n", ['AIDatabase', 'keys/nul: byte .* is 0|is 0']],
+    ['AIDatabase with a file that names no path', "> AIDatabase sqlite3 file:KEYS/good\n", ['AIDatabase', 'absolute path']],
+    ['AIDatabase in <Location>',   "<Location /v1>\n> AIDatabase sqlite3 KEYS/db\n</Location>\n", ['AIDatabase', 'not allowed|cannot occur']],
+    ['two of AIDatabase',          "AIDatabase sqlite3 KEYS/db\n> AIDatabase sqlite3 KEYS/db\n", ['AIDatabase', 'one already']],
     ['AIModelFile without a name', "> AIModelFile\n",          ['AIModelFile', 'one argument']],
     ['AIModelFile that is not there', "> AIModelFile MODELS/nothing\n", ['AIModelFile', 'cannot open']],
     ['AIModelFile that is a folder', "> AIModelFile MODELS/folder\n", ['AIModelFile', 'is no file']],
@@ -370,6 +386,7 @@ my @wrong = (
 my $every = <<'END';
 AIBodyMemory 64m
 AIModelFile MODELS/good
+AIDatabase sqlite3 file:keys/database
 AIBodyLimit 1m
 AIEngine Off
 AIAnonymous Off
