@@ -21,8 +21,10 @@ int complain(int status, const char *wrong)
 
 static int help(void)
 {
-    printf("usage: aictl key COMMAND [OPTION]... [ID]...\n\n");
+    printf("usage: aictl key COMMAND [OPTION]... [ID]...\n       aictl db COMMAND [OPTION]...\n\n");
     key_usage();
+    db_usage();
+    source_usage();
     printf("\naictl --version   aictl --help   man aictl\n");
     return DONE_WELL;
 }
@@ -42,6 +44,9 @@ int main(int argc, const char *const *argv)
     if (argc >= 3 && strcmp(argv[1], "key") == 0) {
         status = key_command(pool, argc - 2, argv + 2);
     }
+    else if (argc >= 3 && strcmp(argv[1], "db") == 0) {
+        status = db_command(pool, argc - 2, argv + 2);
+    }
     else if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         status = help();
     }
@@ -50,7 +55,7 @@ int main(int argc, const char *const *argv)
         status = DONE_WELL;
     }
     else {
-        status = complain(MISUSED, "usage: aictl key COMMAND [OPTION]... [ID]...; aictl --help");
+        status = complain(MISUSED, "usage: aictl key|db COMMAND [OPTION]... [ID]...; aictl --help");
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == DONE_WELL) {
         status = complain(FAILED, "what was to be printed could not be");

@@ -15,12 +15,17 @@
 #include <apr_time.h>
 
 #include "ai_key.h"
+#include "ai_key_store.h"
 
 /* ------------------------------------------------------------------- key_options.c */
 
 /* What the options of a command said. */
 typedef struct key_options_t {
     const char *file;             /* NULL: not said */
+    const char *database;         /* "DRIVER PARAMS"; NULL: not said */
+    const char *runtime;          /* a folder; NULL: not said */
+    const char *owner;            /* a user; NULL: not said */
+    int replace;
     int json;
     int from_stdin;
     const char *from;             /* an address */
@@ -49,7 +54,7 @@ typedef struct key_file_t {
     ai_slice_t text;
     const ai_keys_t *keys;
     ai_slice_t *lines;   /* for each key its new line; absent: as it was; empty: deleted */
-    ai_slice_t appended; /* a line for a new key, or absent */
+    apr_array_header_t *appended; /* of ai_slice_t: lines for new keys */
 } key_file_t;
 
 /* Reads and checks a file. writes: it is locked before, until the program ends; creates: it need
@@ -61,13 +66,90 @@ const char *key_file_open(apr_pool_t *p, const char *path, int writes, int creat
  * the old one is as it was. */
 const char *key_file_save(const key_file_t *file);
 
+/* ---------------------------------------------------------------------- database.c */
+
+typedef struct database_t {
+    ai_db_conf_t conf;
+    const char *name;      /* for messages: the driver, and SQLite's path */
+    const char *path;      /* SQLite's file, or NULL */
+    ai_key_store_t *store;
+} database_t;
+
+/* Finds out which database is meant ("DRIVER PARAMS"), and checks it; nothing is connected yet.
+ * Whoever is root, and has to do with a file of SQLite's, is its owner when this returns, for good;
+ * owner: a user that it is to be, or NULL. creates: the file may be missing, and is made. */
+const char *database_open(apr_pool_t *p, const char *text, int creates, const char *owner,
+                          database_t *database);
+
+/* From here on the database has some time to answer what is asked next; then the program ends. */
+void database_wait(database_t *database);
+
+/* NULL, or which tables are missing or old. */
+const char *database_check(apr_pool_t *p, database_t *database);
+
+/* -------------------------------------------------------------------- key_source.c */
+
+typedef const char *key_visit_fn(void *baton, apr_pool_t *scratch, const ai_key_t *key);
+
+/* Keys in a file or in a database. All return NULL, or what is wrong. */
+typedef struct key_source_t {
+    const char *name; /* for messages */
+    void *self;
+    /* Out: *key, in p or longer there, or NULL: there is none. */
+    const char *(*find)(void *self, apr_pool_t *p, const char *id, const ai_key_t **key);
+    /* Puts keys in, AI_KEY_STORE_BATCH at most, but for those whose id is there. Out: *added. */
+    const char *(*add)(void *self, const ai_key_t *const *keys, int n, int *added);
+    /* Replaces, deletes a key that was found before. */
+    const char *(*change)(void *self, const ai_key_t *key);
+    const char *(*drop)(void *self, const char *id);
+    /* Makes all of that last, or none. */
+    const char *(*save)(void *self);
+    /* Hands out all keys, in their order. */
+    const char *(*walk)(void *self, key_visit_fn *visit, void *baton);
+    /* Forgets what was changed, and begins once more. */
+    const char *(*again)(void *self);
+} key_source_t;
+
+/* What change and drop return when somebody else was faster: the command is to be run again. */
+extern const char key_source_stale[];
+
+/* Opens what the options and the environment say. writes, creates: as key_file_open(). */
+const char *key_source_open(apr_pool_t *p, const key_options_t *options, int writes, int creates,
+                            key_source_t *source);
+
+/* How keys are found, a line each. */
+void source_usage(void);
+
+/* key_database.c: the same for a database, its text given. */
+const char *key_database_open(apr_pool_t *p, const char *text, int writes, key_source_t *source);
+
+/* -------------------------------------------------------------------- key_import.c */
+
+typedef struct key_import_t {
+    int added, replaced, same;
+} key_import_t;
+
+/* Puts the keys of a file into a source, or those of standard input (path is NULL). A key that is
+ * there, and differs, is replaced or, without replaces, an error. Nothing is saved yet. */
+const char *key_import(apr_pool_t *p, const key_source_t *source, const char *path, int replaces,
+                       key_import_t *done);
+
+/* ------------------------------------------------------------------- db_commands.c */
+
+/* Runs "aictl db ...", as key_command() does. */
+int db_command(apr_pool_t *p, int argc, const char *const *argv);
+void db_usage(void);
+
 /* ---------------------------------------------------------------------- key_show.c */
 
 /* "good", "disabled", "not yet valid", "expired". */
 const char *key_state(const ai_key_t *key, apr_time_t now);
 
-/* The lists and the fields of keys, for people; as_json: for programs. In p. */
-ai_slice_t key_show_list(apr_pool_t *p, const ai_keys_t *keys, apr_time_t now, int as_json);
+/* The fields of keys, for people; as_json: for programs. In p. A list is a head, a row for each key
+ * (n: how many are before it), and an end. */
+ai_slice_t key_show_head(int as_json);
+ai_slice_t key_show_row(apr_pool_t *p, const ai_key_t *key, apr_time_t now, int as_json, int n);
+ai_slice_t key_show_end(int as_json);
 ai_slice_t key_show_one(apr_pool_t *p, const ai_key_t *key, apr_time_t now, int as_json);
 
 /* The one time that a secret is told: as JSON. In p. */

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <apr_env.h>
 #include <apr_network_io.h>
 #include <apr_strings.h>
 
@@ -20,13 +19,20 @@
 #define FIELDS " name tenant user tier model deny-model endpoint source not-before expires limits " \
     "metadata "
 
+/* Options of all commands: where the keys are. */
+#define PLACE " file database runtime "
+
 #define DEFAULT_OVERLAP APR_INT64_C(86400000)
+
+/* Nobody is told: the command is to be run again. */
+#define AGAIN (-1)
+#define TRIES 20
 
 typedef struct call_t {
     apr_pool_t *pool;
     apr_time_t now;
     key_options_t options;
-    key_file_t file;
+    key_source_t source;
 } call_t;
 
 static void print(ai_slice_t text)
@@ -37,30 +43,46 @@ static void print(ai_slice_t text)
 /* A failure of a command whose words were right. */
 static int fail(const char *wrong)
 {
-    return complain(FAILED, wrong);
+    return wrong == key_source_stale ? AGAIN : complain(FAILED, wrong);
 }
 
-/* The place of a key in the file, or -1 and a complaint. */
-static int place_of(const call_t *call, const char *id)
+/* The key with that id, or NULL and a complaint. */
+static const ai_key_t *find(const call_t *call, const char *id)
 {
-    const ai_key_t *key = ai_keys_find(call->file.keys, ai_slice_of(id));
+    const ai_key_t *key = NULL;
+    const char *wrong = call->source.find(call->source.self, call->pool, id, &key);
 
-    if (!key) {
+    if (wrong) {
+        fail(wrong);
+    }
+    else if (!key) {
         /* Somebody may have given a whole key: it must not go on into a log. */
         fail(strlen(id) == AI_KEY_ID
-                 ? apr_psprintf(call->pool, "%s: has no key '%s'", call->file.path, id)
+                 ? apr_psprintf(call->pool, "%s: has no key '%s'", call->source.name, id)
                  : apr_psprintf(call->pool, "%s: a key is named by its id, 12 letters and digits",
-                                call->file.path));
-        return -1;
+                                call->source.name));
     }
-    return (int)(key - ai_keys_at(call->file.keys, 0));
+    return key;
+}
+
+static const ai_key_t *find_first(const call_t *call)
+{
+    return find(call, APR_ARRAY_IDX(call->options.ids, 0, const char *));
 }
 
 static int save(call_t *call)
 {
-    const char *wrong = key_file_save(&call->file);
+    const char *wrong = call->source.save(call->source.self);
 
     return wrong ? fail(wrong) : DONE_WELL;
+}
+
+/* Puts a key in the place of one that was found. */
+static int change(call_t *call, const ai_key_t *key)
+{
+    const char *wrong = call->source.change(call->source.self, key);
+
+    return wrong ? fail(wrong) : save(call);
 }
 
 /* Prints the text of a key that was saved, and wipes it. */
@@ -85,12 +107,12 @@ static int tell(call_t *call, const ai_key_t *key, char *text)
 
 static int create(call_t *call)
 {
+    const ai_key_t *record, *there;
     char text[AI_KEY_LENGTH + 1];
-    const ai_key_t *record;
     const char *wrong;
+    int added, status;
     ai_slice_t id;
     ai_key_t key;
-    int status;
 
     memset(&key, 0, sizeof(key));
     do {
@@ -98,73 +120,92 @@ static int create(call_t *call)
             return fail("the system gives no random bytes");
         }
         ai_key_look(ai_slice_of(text), &id);
-    } while (ai_keys_find(call->file.keys, id));
-    key.id = apr_pstrmemdup(call->pool, id.p, id.n);
+        key.id = apr_pstrmemdup(call->pool, id.p, id.n);
+        wrong = call->source.find(call->source.self, call->pool, key.id, &there);
+        if (wrong) {
+            return fail(wrong);
+        }
+    } while (there);
     key.created = call->now;
     ai_key_digest(ai_slice_of(text), key.digest);
     wrong = key_options_apply(call->pool, &call->options, &key, &record);
     if (wrong) {
         return complain(MISUSED, wrong);
     }
-    if (ai_keys_count(call->file.keys) >= AI_KEYS_MOST) {
-        return fail("the file has as many keys as a file may have");
+    wrong = call->source.add(call->source.self, &record, 1, &added);
+    if (wrong || !added) {
+        return fail(wrong ? wrong : key_source_stale);
     }
-    call->file.appended = ai_key_write(call->pool, record);
     status = save(call);
     return status == DONE_WELL ? tell(call, record, text) : status;
 }
 
+typedef struct listing_t {
+    const call_t *call;
+    int n;
+} listing_t;
+
+static const char *list_one(void *baton, apr_pool_t *scratch, const ai_key_t *key)
+{
+    listing_t *listing = baton;
+
+    print(key_show_row(scratch, key, listing->call->now, listing->call->options.json, listing->n++));
+    return NULL;
+}
+
 static int list(call_t *call)
 {
-    print(key_show_list(call->pool, call->file.keys, call->now, call->options.json));
+    listing_t listing = { call, 0 };
+    const char *wrong;
+
+    print(key_show_head(call->options.json));
+    wrong = call->source.walk(call->source.self, list_one, &listing);
+    if (wrong) {
+        return fail(wrong);
+    }
+    print(key_show_end(call->options.json));
     return DONE_WELL;
 }
 
 static int show(call_t *call)
 {
-    int place = place_of(call, APR_ARRAY_IDX(call->options.ids, 0, const char *));
+    const ai_key_t *key = find_first(call);
 
-    if (place < 0) {
+    if (!key) {
         return FAILED;
     }
-    print(key_show_one(call->pool, ai_keys_at(call->file.keys, place), call->now,
-                       call->options.json));
+    print(key_show_one(call->pool, key, call->now, call->options.json));
     return DONE_WELL;
 }
 
 static int update(call_t *call)
 {
-    int place = place_of(call, APR_ARRAY_IDX(call->options.ids, 0, const char *));
-    const ai_key_t *record;
+    const ai_key_t *record, *key = find_first(call);
     const char *wrong;
 
-    if (place < 0) {
+    if (!key) {
         return FAILED;
     }
     if (!call->options.members->nelts && !call->options.cleared->nelts) {
         return complain(MISUSED, "update: nothing is said to change");
     }
-    wrong = key_options_apply(call->pool, &call->options, ai_keys_at(call->file.keys, place),
-                              &record);
-    if (wrong) {
-        return complain(MISUSED, wrong);
-    }
-    call->file.lines[place] = ai_key_write(call->pool, record);
-    return save(call);
+    wrong = key_options_apply(call->pool, &call->options, key, &record);
+    return wrong ? complain(MISUSED, wrong) : change(call, record);
 }
 
 /* The newest text goes on beside the new one; one that is older ends now. */
 static int rotate(call_t *call)
 {
-    int status, place = place_of(call, APR_ARRAY_IDX(call->options.ids, 0, const char *));
+    const ai_key_t *found = find_first(call);
     char text[AI_KEY_LENGTH + 1];
     apr_int64_t overlap = call->options.overlap;
     ai_key_t key;
+    int status;
 
-    if (place < 0) {
+    if (!found) {
         return FAILED;
     }
-    key = *ai_keys_at(call->file.keys, place);
+    key = *found;
     if (ai_key_renew(ai_slice_of(key.id), text) != APR_SUCCESS) {
         return fail("the system gives no random bytes");
     }
@@ -175,28 +216,29 @@ static int rotate(call_t *call)
     key.has_next = overlap > 0;
     key.next_until = overlap > 0 ? call->now + apr_time_from_msec(overlap) : 0;
     ai_key_digest(ai_slice_of(text), overlap > 0 ? key.next_digest : key.digest);
-    call->file.lines[place] = ai_key_write(call->pool, &key);
-    status = save(call);
+    status = change(call, &key);
     return status == DONE_WELL ? tell(call, &key, text) : status;
 }
 
 /* disabled: 1 or 0; -1: delete. All of them or, if one is not there, none. */
 static int change_all(call_t *call, int disabled)
 {
+    const char *wrong = NULL;
     int i;
 
-    for (i = 0; i < call->options.ids->nelts; i++) {
-        int place = place_of(call, APR_ARRAY_IDX(call->options.ids, i, const char *));
+    for (i = 0; !wrong && i < call->options.ids->nelts; i++) {
+        const ai_key_t *found = find(call, APR_ARRAY_IDX(call->options.ids, i, const char *));
         ai_key_t key;
 
-        if (place < 0) {
+        if (!found) {
             return FAILED;
         }
-        key = *ai_keys_at(call->file.keys, place);
+        key = *found;
         key.disabled = disabled;
-        call->file.lines[place] = disabled < 0 ? AI_SLICE("") : ai_key_write(call->pool, &key);
+        wrong = disabled < 0 ? call->source.drop(call->source.self, key.id)
+                             : call->source.change(call->source.self, &key);
     }
-    return save(call);
+    return wrong ? fail(wrong) : save(call);
 }
 
 static int disable(call_t *call)
@@ -214,20 +256,48 @@ static int delete_all(call_t *call)
     return change_all(call, -1);
 }
 
+static const char *export_one(void *baton, apr_pool_t *scratch, const ai_key_t *key)
+{
+    (void)baton;
+    print(ai_key_write(scratch, key));
+    print(AI_SLICE("\n"));
+    return NULL;
+}
+
 static int export_some(call_t *call)
 {
-    int i, n = call->options.ids->nelts;
+    const char *wrong;
+    int i;
 
-    for (i = 0; i < (n ? n : ai_keys_count(call->file.keys)); i++) {
-        int place = n ? place_of(call, APR_ARRAY_IDX(call->options.ids, i, const char *)) : i;
+    if (!call->options.ids->nelts) {
+        wrong = call->source.walk(call->source.self, export_one, NULL);
+        return wrong ? fail(wrong) : DONE_WELL;
+    }
+    for (i = 0; i < call->options.ids->nelts; i++) {
+        const ai_key_t *key = find(call, APR_ARRAY_IDX(call->options.ids, i, const char *));
 
-        if (place < 0) {
+        if (!key) {
             return FAILED;
         }
-        print(ai_key_write(call->pool, ai_keys_at(call->file.keys, place)));
-        print(AI_SLICE("\n"));
+        export_one(NULL, call->pool, key);
     }
     return DONE_WELL;
+}
+
+static int import_all(call_t *call)
+{
+    const char *path = call->options.ids->nelts ? APR_ARRAY_IDX(call->options.ids, 0, const char *)
+                                                : NULL;
+    key_import_t done;
+    const char *wrong = key_import(call->pool, &call->source, path, call->options.replace, &done);
+    /* Not run again: what standard input had is read. */
+    int status = wrong ? complain(FAILED, wrong) : save(call);
+
+    if (status == DONE_WELL) {
+        fprintf(stderr, "aictl: %d keys are new, %d were replaced, %d were there already\n", done.added,
+                done.replaced, done.same);
+    }
+    return status;
 }
 
 /* Judges the key that stdin says. Its text goes nowhere. */
@@ -236,6 +306,7 @@ static int check_key(call_t *call, apr_sockaddr_t *from)
     unsigned char digest[AI_KEY_DIGEST];
     ai_key_verdict_e verdict;
     const ai_key_t *key;
+    const char *wrong;
     char text[1024];
     ai_slice_t said, id;
 
@@ -247,7 +318,12 @@ static int check_key(call_t *call, apr_sockaddr_t *from)
         OPENSSL_cleanse(text, sizeof(text));
         return fail("what stdin has is no key: its prefix, length or check is wrong");
     }
-    key = ai_keys_find(call->file.keys, id);
+    wrong = call->source.find(call->source.self, call->pool,
+                              apr_pstrmemdup(call->pool, id.p, id.n), &key);
+    if (wrong) {
+        OPENSSL_cleanse(text, sizeof(text));
+        return fail(wrong);
+    }
     if (!key) {
         printf("%.*s unknown_key\n", (int)id.n, id.p);
         OPENSSL_cleanse(text, sizeof(text));
@@ -260,6 +336,26 @@ static int check_key(call_t *call, apr_sockaddr_t *from)
     return verdict == AI_KEY_GOOD ? DONE_WELL : FAILED;
 }
 
+static const char *count_one(void *baton, apr_pool_t *scratch, const ai_key_t *key)
+{
+    (void)scratch;
+    (void)key;
+    ++*(int *)baton;
+    return NULL;
+}
+
+static int check_all(call_t *call)
+{
+    int n = 0;
+    const char *wrong = call->source.walk(call->source.self, count_one, &n);
+
+    if (wrong) {
+        return fail(wrong);
+    }
+    printf("%s: %d keys\n", call->source.name, n);
+    return DONE_WELL;
+}
+
 static int check(call_t *call)
 {
     const char *word = call->options.from;
@@ -270,8 +366,7 @@ static int check(call_t *call)
         if (word) {
             return complain(MISUSED, "--from: needs --stdin");
         }
-        printf("%s: %d keys\n", call->file.path, ai_keys_count(call->file.keys));
-        return DONE_WELL;
+        return check_all(call);
     }
     /* Looked at first, so that no name is asked of the network. */
     if (word && (apr_ipsubnet_create(&subnet, word, NULL, call->pool) != APR_SUCCESS
@@ -288,19 +383,20 @@ static const struct {
     int (*run)(call_t *call);
     int least, most;     /* ids */
     int writes, creates; /* the file */
-    const char *options; /* spaces around each; file is for all */
+    const char *options; /* spaces around each */
     const char *usage;
 } commands[] = {
-    { "create", create, 0, 0, 1, 1, FIELDS "json file ", "[FIELD]... [--json]" },
-    { "list", list, 0, 0, 0, 0, " json file ", "[--json]" },
-    { "show", show, 1, 1, 0, 0, " json file ", "[--json] ID" },
-    { "update", update, 1, 1, 1, 0, FIELDS "clear file ", "[FIELD]... [--clear FIELD]... ID" },
-    { "rotate", rotate, 1, 1, 1, 0, " overlap json file ", "[--overlap SPAN] [--json] ID" },
-    { "disable", disable, 1, 1000, 1, 0, " file ", "ID..." },
-    { "enable", enable, 1, 1000, 1, 0, " file ", "ID..." },
-    { "delete", delete_all, 1, 1000, 1, 0, " file ", "ID..." },
-    { "export", export_some, 0, 1000, 0, 0, " file ", "[ID]..." },
-    { "check", check, 0, 0, 0, 0, " stdin from file ", "[--stdin [--from ADDRESS]]" },
+    { "create", create, 0, 0, 1, 1, FIELDS "json" PLACE, "[FIELD]... [--json]" },
+    { "list", list, 0, 0, 0, 0, " json" PLACE, "[--json]" },
+    { "show", show, 1, 1, 0, 0, " json" PLACE, "[--json] ID" },
+    { "update", update, 1, 1, 1, 0, FIELDS "clear" PLACE, "[FIELD]... [--clear FIELD]... ID" },
+    { "rotate", rotate, 1, 1, 1, 0, " overlap json" PLACE, "[--overlap SPAN] [--json] ID" },
+    { "disable", disable, 1, 1000, 1, 0, PLACE, "ID..." },
+    { "enable", enable, 1, 1000, 1, 0, PLACE, "ID..." },
+    { "delete", delete_all, 1, 1000, 1, 0, PLACE, "ID..." },
+    { "export", export_some, 0, 1000, 0, 0, PLACE, "[ID]..." },
+    { "import", import_all, 0, 1, 1, 1, " replace" PLACE, "[--replace] [FILE]" },
+    { "check", check, 0, 0, 0, 0, " stdin from" PLACE, "[--stdin [--from ADDRESS]]" },
 };
 
 #define COMMANDS_N ((int)(sizeof(commands) / sizeof(commands[0])))
@@ -315,26 +411,14 @@ void key_usage(void)
     printf("\nFIELD: --name TEXT, --tenant PATH, --user NAME, --tier WORD, --model PATTERN...,\n"
            "       --deny-model PATTERN..., --endpoint WORD..., --source ADDRESS[/BITS]...,\n"
            "       --expires 30d|TIME, --not-before 30d|TIME, --metadata NAME=VALUE...,\n"
-           "       --limits JSON\n"
-           "FILE:  --file PATH, or $AI_KEY_FILE, or %s\n", AI_KEY_FILE);
-}
-
-static const char *path_of(call_t *call)
-{
-    char *path = NULL;
-
-    if (call->options.file) {
-        return call->options.file;
-    }
-    return apr_env_get(&path, "AI_KEY_FILE", call->pool) == APR_SUCCESS && *path ? path
-                                                                                  : AI_KEY_FILE;
+           "       --limits JSON\n\n");
 }
 
 int key_command(apr_pool_t *p, int argc, const char *const *argv)
 {
     call_t *call = apr_pcalloc(p, sizeof(*call));
+    int i, tries, status;
     const char *wrong;
-    int i;
 
     for (i = 0; i < COMMANDS_N && strcmp(argv[0], commands[i].name) != 0; i++) {
         continue;
@@ -352,6 +436,16 @@ int key_command(apr_pool_t *p, int argc, const char *const *argv)
     if (wrong) {
         return complain(MISUSED, wrong);
     }
-    wrong = key_file_open(p, path_of(call), commands[i].writes, commands[i].creates, &call->file);
-    return wrong ? fail(wrong) : commands[i].run(call);
+    wrong = key_source_open(p, &call->options, commands[i].writes, commands[i].creates,
+                            &call->source);
+    if (wrong) {
+        return fail(wrong);
+    }
+    for (tries = 1; (status = commands[i].run(call)) == AGAIN; tries++) {
+        wrong = tries < TRIES ? call->source.again(call->source.self) : key_source_stale;
+        if (wrong) {
+            return complain(FAILED, wrong);
+        }
+    }
+    return status;
 }

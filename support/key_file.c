@@ -154,6 +154,7 @@ const char *key_file_open(apr_pool_t *p, const char *path, int writes, int creat
     if (!file->keys) {
         return apr_psprintf(p, "%s: %s", file->path, wrong);
     }
+    file->appended = apr_array_make(p, 1, sizeof(ai_slice_t));
     file->lines = apr_pcalloc(p, ((apr_size_t)ai_keys_count(file->keys) + 1) * sizeof(ai_slice_t));
     return NULL;
 }
@@ -179,11 +180,11 @@ static apr_array_header_t *make_text(const key_file_t *file)
         }
     }
     ai_write_bytes(&w, (ai_slice_t){ at, (apr_size_t)(end - at) });
-    if (file->appended.p) {
-        if (at < end && end[-1] != '\n') {
-            ai_write_literal(&w, "\n");
-        }
-        ai_write_bytes(&w, file->appended);
+    if (file->appended->nelts && at < end && end[-1] != '\n') {
+        ai_write_literal(&w, "\n");
+    }
+    for (i = 0; i < file->appended->nelts; i++) {
+        ai_write_bytes(&w, APR_ARRAY_IDX(file->appended, i, ai_slice_t));
         ai_write_literal(&w, "\n");
     }
     return ai_write_end(&w);

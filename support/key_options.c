@@ -42,12 +42,15 @@ static const struct {
 #define FIELDS_N ((int)(sizeof(fields) / sizeof(fields[0])))
 
 /* The others; numbered behind the fields. */
-enum { O_FILE = FIELDS_N, O_JSON, O_STDIN, O_FROM, O_OVERLAP, O_CLEAR, OPTIONS_N };
+enum { O_FILE = FIELDS_N, O_JSON, O_STDIN, O_FROM, O_OVERLAP, O_CLEAR, O_REPLACE, O_DATABASE,
+       O_RUNTIME, O_OWNER, OPTIONS_N };
 
 static const apr_getopt_option_t others[] = {
     { "file", O_FILE, 1, NULL },       { "json", O_JSON, 0, NULL },
     { "stdin", O_STDIN, 0, NULL },     { "from", O_FROM, 1, NULL },
     { "overlap", O_OVERLAP, 1, NULL }, { "clear", O_CLEAR, 1, NULL },
+    { "replace", O_REPLACE, 0, NULL }, { "database", O_DATABASE, 1, NULL },
+    { "runtime", O_RUNTIME, 1, NULL }, { "owner", O_OWNER, 1, NULL },
 };
 
 /* APR takes a letter for an option from 1 to 255; ours have none. */
@@ -201,6 +204,18 @@ static const char *read_option(apr_pool_t *p, key_options_t *o, int i, const cha
         return ai_value_time(p, word, 0, LONGEST_SPAN, &o->overlap);
     case O_CLEAR:
         return read_clear(p, o, word);
+    case O_REPLACE:
+        o->replace = 1;
+        return NULL;
+    case O_DATABASE:
+        o->database = word;
+        return NULL;
+    case O_RUNTIME:
+        o->runtime = word;
+        return *word ? NULL : "must be a path";
+    case O_OWNER:
+        o->owner = word;
+        return NULL;
     }
     return read_field(p, o, i, word, now);
 }

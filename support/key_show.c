@@ -22,37 +22,30 @@ static const char *or_dash(const char *text)
     return text ? text : "-";
 }
 
-static void write_row(ai_write_t *w, const ai_key_t *key, apr_time_t now)
+ai_slice_t key_show_head(int as_json)
 {
-    const char *expires = key->expires ? ai_when_text(w->pool, key->expires) : NULL;
-
-    ai_write_copy(w, ai_slice_of(apr_psprintf(
-        w->pool, "%-12s  %-13s  %-20s  %-10s  %-24s  %s\n", key->id, key_state(key, now),
-        or_dash(expires), or_dash(key->tier), or_dash(key->tenant), or_dash(key->name))));
+    return as_json ? AI_SLICE("[")
+                   : AI_SLICE("ID            STATE          EXPIRES               TIER        "
+                              "TENANT                    NAME\n");
 }
 
-ai_slice_t key_show_list(apr_pool_t *p, const ai_keys_t *keys, apr_time_t now, int as_json)
+ai_slice_t key_show_row(apr_pool_t *p, const ai_key_t *key, apr_time_t now, int as_json, int n)
 {
-    ai_write_t w;
-    int i;
+    const char *expires = key->expires ? ai_when_text(p, key->expires) : NULL;
+    ai_slice_t json;
 
-    ai_write_begin(p, &w);
-    ai_write_copy(&w, as_json ? AI_SLICE("[")
-                              : AI_SLICE("ID            STATE          EXPIRES               "
-                                         "TIER        TENANT                    NAME\n"));
-    for (i = 0; i < ai_keys_count(keys); i++) {
-        if (as_json) {
-            ai_write_copy(&w, i ? AI_SLICE(",\n") : AI_SLICE("\n"));
-            ai_write_bytes(&w, ai_key_show(p, ai_keys_at(keys, i)));
-        }
-        else {
-            write_row(&w, ai_keys_at(keys, i), now);
-        }
-    }
     if (as_json) {
-        ai_write_literal(&w, "\n]\n");
+        json = ai_key_show(p, key);
+        return ai_slice_of(apr_pstrcat(p, n ? ",\n" : "\n", apr_pstrmemdup(p, json.p, json.n), NULL));
     }
-    return ai_write_flat(&w);
+    return ai_slice_of(apr_psprintf(p, "%-12s  %-13s  %-20s  %-10s  %-24s  %s\n", key->id,
+                                    key_state(key, now), or_dash(expires), or_dash(key->tier),
+                                    or_dash(key->tenant), or_dash(key->name)));
+}
+
+ai_slice_t key_show_end(int as_json)
+{
+    return as_json ? AI_SLICE("\n]\n") : AI_SLICE("");
 }
 
 /* A string as its text, a list of strings as texts, else JSON. */
