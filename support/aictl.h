@@ -129,10 +129,13 @@ typedef struct key_import_t {
     int added, replaced, same;
 } key_import_t;
 
-/* Puts the keys of a file into a source, or those of standard input (path is NULL). A key that is
- * there, and differs, is replaced or, without replaces, an error. Nothing is saved yet. */
-const char *key_import(apr_pool_t *p, const key_source_t *source, const char *path, int replaces,
-                       key_import_t *done);
+/* Reads a file, or standard input (path is NULL). */
+const char *key_import_read(apr_pool_t *p, const char *path, const ai_keys_t **keys);
+
+/* Puts keys into a source. One that is there, and differs, is replaced or, without replaces, an
+ * error. Nothing is saved yet. */
+const char *key_import(apr_pool_t *p, const key_source_t *source, const ai_keys_t *keys,
+                       int replaces, key_import_t *done);
 
 /* ------------------------------------------------------------------- db_commands.c */
 

@@ -33,6 +33,7 @@ typedef struct call_t {
     apr_time_t now;
     key_options_t options;
     key_source_t source;
+    const ai_keys_t *imported; /* what import has read */
 } call_t;
 
 static void print(ai_slice_t text)
@@ -286,10 +287,9 @@ static int export_some(call_t *call)
 
 static int import_all(call_t *call)
 {
-    const char *path = call->options.ids->nelts ? APR_ARRAY_IDX(call->options.ids, 0, const char *)
-                                                : NULL;
     key_import_t done;
-    const char *wrong = key_import(call->pool, &call->source, path, call->options.replace, &done);
+    const char *wrong = key_import(call->pool, &call->source, call->imported,
+                                   call->options.replace, &done);
     /* Not run again: what standard input had is read. */
     int status = wrong ? complain(FAILED, wrong) : save(call);
 
@@ -436,8 +436,14 @@ int key_command(apr_pool_t *p, int argc, const char *const *argv)
     if (wrong) {
         return complain(MISUSED, wrong);
     }
-    wrong = key_source_open(p, &call->options, commands[i].writes, commands[i].creates,
-                            &call->source);
+    /* Before root is given up: the file may be root's. */
+    if (commands[i].run == import_all) {
+        wrong = key_import_read(p, call->options.ids->nelts
+                                       ? APR_ARRAY_IDX(call->options.ids, 0, const char *) : NULL,
+                                &call->imported);
+    }
+    wrong = wrong ? wrong : key_source_open(p, &call->options, commands[i].writes,
+                                            commands[i].creates, &call->source);
     if (wrong) {
         return fail(wrong);
     }

@@ -39,7 +39,7 @@ static const char *read_stdin(apr_pool_t *p, ai_slice_t *text)
                ? apr_psprintf(p, "standard input: it is longer than %d bytes", AI_KEYS_SIZE) : NULL;
 }
 
-static const char *read_keys(apr_pool_t *p, const char *path, const ai_keys_t **keys)
+const char *key_import_read(apr_pool_t *p, const char *path, const ai_keys_t **keys)
 {
     const char *wrong;
     key_file_t file;
@@ -95,19 +95,15 @@ static const char *take_batch(apr_pool_t *p, const key_source_t *source,
     return wrong;
 }
 
-const char *key_import(apr_pool_t *p, const key_source_t *source, const char *path, int replaces,
-                       key_import_t *done)
+const char *key_import(apr_pool_t *p, const key_source_t *source, const ai_keys_t *keys,
+                       int replaces, key_import_t *done)
 {
     const ai_key_t *batch[AI_KEY_STORE_BATCH];
-    const ai_keys_t *keys;
-    const char *wrong = read_keys(p, path, &keys);
+    const char *wrong = NULL;
     apr_pool_t *scratch;
     int i, n = 0;
 
     memset(done, 0, sizeof(*done));
-    if (wrong) {
-        return wrong;
-    }
     apr_pool_create(&scratch, p);
     for (i = 0; !wrong && i < ai_keys_count(keys); i++) {
         batch[n++] = ai_keys_at(keys, i);

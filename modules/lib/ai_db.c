@@ -375,6 +375,19 @@ const char *ai_db_select(ai_db_t *db, apr_pool_t *p, const char *sql, int n, con
 
 /* ------------------------------------------------------------------------ transactions */
 
+/* SQLite's driver does not notice that others changed the tables: the first statement after that
+ * fails, and so does all that was prepared before. Within a transaction nobody changes them. */
+static const char *begin(ai_db_t *db, apr_pool_t *p)
+{
+    const char *wrong = ai_db_run(db, p, db->engine->begin);
+
+    if (!wrong && db->engine->look && ai_db_run(db, p, db->engine->look)) {
+        ai_db_forget_statements(db);
+        wrong = ai_db_run(db, p, db->engine->look);
+    }
+    return wrong;
+}
+
 const char *ai_db_begin(ai_db_t *db, apr_pool_t *p)
 {
     int fresh;
@@ -383,11 +396,11 @@ const char *ai_db_begin(ai_db_t *db, apr_pool_t *p)
     if (wrong) {
         return wrong;
     }
-    wrong = ai_db_run(db, p, db->engine->begin);
+    wrong = begin(db, p);
     if (wrong && !fresh) {
         ai_db_close(db);
         wrong = ai_db_connect(db, p);
-        wrong = wrong ? wrong : ai_db_run(db, p, db->engine->begin);
+        wrong = wrong ? wrong : begin(db, p);
     }
     if (wrong) {
         ai_db_close(db);

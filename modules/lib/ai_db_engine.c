@@ -86,6 +86,7 @@ static const ai_db_engine_t engines[] = {
         .session = sqlite_session,
         .prepare = sqlite_prepare,
         .begin = "BEGIN IMMEDIATE",
+        .look = "SELECT 1 FROM sqlite_master LIMIT 1",
         .has_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = %s",
         .complete = sqlite_complete,
     },

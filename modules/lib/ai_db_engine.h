@@ -22,6 +22,7 @@ typedef struct ai_db_engine_t {
     const char *const *session; /* what each connection begins with */
     const char *const *prepare; /* what migration does first, outside a transaction */
     const char *begin;
+    const char *look;           /* fails once where tables changed since they were looked at; NULL */
     const char *has_table;      /* gives a row when there is a table of the name %s */
     const char *lock_before;    /* so that one program migrates at a time: gives a row of "1", and
                                    goes with the connection; NULL */

@@ -41,15 +41,23 @@ sub read_file
 sub aictl
 {
     my (@words) = @_;
-    my $input = ref $words[0] ? ${ shift @words } : '';
+    my @input = ref $words[0] ? shift @words : ();
     my @file  = (grep { /^--file/ } @words) ? () : ('--file', keys_file());
+    return program_with(@input, 'key', @words, @file);
+}
+
+# The same for all words of aictl's.
+sub program_with
+{
+    my (@words) = @_;
+    my $input = ref $words[0] ? ${ shift @words } : '';
     write_file("$dir/in", $input);
     my $pid = fork() // die "fork: $!\n";
     if (!$pid) {
         open(STDIN,  '<', "$dir/in");
         open(STDOUT, '>', "$dir/out");
         open(STDERR, '>', "$dir/err");
-        { exec($program, 'key', @words, @file) };
+        { exec($program, @words) };
         exit 127;
     }
     waitpid($pid, 0);

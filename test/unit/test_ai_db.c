@@ -2,6 +2,9 @@
 /*
  * test_ai_db.c - does a database do what it is told, and is it told what went wrong?
  */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "ai_db_engine.h"
 #include "db_frame.h"
 
@@ -28,6 +31,12 @@ static const char *const *const bad_steps[] = { first, second, broken, NULL };
 static const ai_db_schema_t version_1 = { "test", one_step };
 static const ai_db_schema_t version_2 = { "test", two_steps };
 static const ai_db_schema_t version_3 = { "test", bad_steps };
+static const char *const crowded[] = {
+    "CREATE TABLE IF NOT EXISTS t_crowd (id {serial}, n {number}) {table}",
+    "INSERT INTO t_crowd (n) VALUES (1)", NULL
+};
+static const char *const *const crowd_steps[] = { crowded, NULL };
+static const ai_db_schema_t crowd = { "crowd", crowd_steps };
 static const ai_db_schema_t another = { "other", one_step };
 
 static int version_of(ai_db_t *db, const ai_db_schema_t *schema)
@@ -195,6 +204,92 @@ static void test_transactions(ai_db_t *db)
     ai_db_close(other);
 }
 
+/* ------------------------------------------------------------------- what others do to it */
+
+/* Several programs begin at once on an empty database: one migrates, the others wait. */
+static void test_migration_at_once(void)
+{
+    enum { PROGRAMS = 6 };
+    pid_t pids[PROGRAMS];
+    int i, from, state, good = 0;
+    ai_db_t *db = ai_db_open(pool, &conf);
+
+    for (i = 0; i < PROGRAMS; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            const char *wrong = ai_db_migrate(ai_db_open(pool, &conf), pool, &crowd, &from);
+
+            if (wrong) {
+                fprintf(stderr, "# %s\n", wrong);
+            }
+            _exit(wrong ? 1 : 0);
+        }
+    }
+    for (i = 0; i < PROGRAMS; i++) {
+        good += waitpid(pids[i], &state, 0) == pids[i] && state == 0;
+    }
+    is_number(good, PROGRAMS, "several migrate at once, and none fails");
+    is_number(version_of(db, &crowd), 1, "the version is as one has made it");
+    is_number(rows_of(db, "SELECT id FROM t_crowd"), 1, "and the step was taken once");
+    ai_db_close(db);
+}
+
+static ai_db_t *alarmed;
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    ai_db_interrupt(alarmed);
+}
+
+/* Of servers: the connection is taken away, and one that says nothing is left. */
+static void test_lost(ai_db_t *db)
+{
+    int is_pgsql = strcmp(conf.driver, "pgsql") == 0;
+    const char *me = NULL;
+    ai_db_t *other = ai_db_open(pool, &conf);
+    apr_time_t began;
+    thing_t who = { 0, NULL, NULL, NULL };
+
+    fine(ai_db_select(db, pool, is_pgsql ? "SELECT pg_backend_pid(), 0, 0"
+                                         : "SELECT CONNECTION_ID(), 0, 0",
+                      0, NULL, 3, take_thing, &who), "a connection has a number");
+    me = who.id;
+    fine(is_pgsql ? ai_db_select(other, pool, "SELECT pg_terminate_backend(%d), 0, 0", 1, &me, 3,
+                                 take_thing, &who)
+                  : ai_db_exec(other, pool, apr_pstrcat(pool, "KILL ", me, NULL), 0, NULL, NULL),
+         "by which it is ended");
+    is_number(find(db, "a").rows, 1, "who reads does not notice");
+    fine(ai_db_begin(db, pool), "in a transaction");
+    who.rows = 0;
+    fine(ai_db_select(db, pool, is_pgsql ? "SELECT pg_backend_pid(), 0, 0"
+                                         : "SELECT CONNECTION_ID(), 0, 0",
+                      0, NULL, 3, take_thing, &who), "a connection has another one");
+    me = who.id;
+    fine(is_pgsql ? ai_db_select(other, pool, "SELECT pg_terminate_backend(%d), 0, 0", 1, &me, 3,
+                                 take_thing, &who)
+                  : ai_db_exec(other, pool, apr_pstrcat(pool, "KILL ", me, NULL), 0, NULL, NULL),
+         "and when that is ended");
+    is_number(find(db, "a").rows, -1, "it is told");
+    wrongs(ai_db_commit(db, pool), "before it failed", "and nothing lasts");
+    is_number(find(db, "a").rows, 1, "after that it goes on");
+
+    alarmed = db;
+    signal(SIGALRM, on_alarm);
+    fine(ai_db_begin(db, pool), "a statement that waits");
+    began = apr_time_now();
+    alarm(1);
+    ok(ai_db_select(db, pool, is_pgsql ? "SELECT pg_sleep(20), 0, 0" : "SELECT SLEEP(20), 0, 0", 0,
+                    NULL, 3, take_thing, &who) != NULL, "is interrupted");
+    ok(apr_time_now() - began < apr_time_from_sec(15), "long before its end");
+    ai_db_rollback(db, pool);
+    is_number(find(db, "a").rows, 1, "and the handle goes on");
+    ai_db_interrupt(other);
+    ai_db_close(other);
+    ai_db_interrupt(other);
+    ok(1, "without a connection there is nothing to interrupt");
+}
+
 /* ------------------------------------------------------------------------------- errors */
 
 static void test_errors(ai_db_t *db)
@@ -328,6 +423,7 @@ int main(int argc, char **argv)
 
     begin_database(argc, argv);
     db = ai_db_open(pool, &conf);
+    test_migration_at_once();
     test_words();
     test_check();
     test_migration(db);
@@ -335,5 +431,8 @@ int main(int argc, char **argv)
     test_transactions(db);
     test_errors(db);
     test_file();
+    if (!is_sqlite()) {
+        test_lost(db);
+    }
     return end_database();
 }
