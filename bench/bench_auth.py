@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench_auth - what does it cost to know who asks?
 
-Functions timed by themselves (bench_jwt.c), as bench_dialects does with those that translate; and
-the road of the gateway with and without gateway keys.
+Functions timed by themselves (bench_jwt.c, bench_key.c), as bench_dialects does with those that
+translate; and the road of the gateway with and without gateway keys.
 """
 
 import os
@@ -18,30 +18,38 @@ RIVALS = ("valgrind",)
 FIGURES = [
     Figure("road_ratio", "x", ">=0.97"),
     Figure("jwt_first_us", "us", "<=60"),
+    Figure("key_cached_us", "us", "<=3"),
 ]
 
 OTHERS = ("ES256", "EdDSA", "HS256")
 
 
-def time_token(lab, quick, say, algorithm):
-    """Microseconds to verify one token and read its claims; None when that went wrong."""
-    done = subprocess.run([lab.part("bench-jwt"), "0.15" if quick else "1.5", algorithm],
+def time_part(lab, quick, say, name, *words):
+    """Microseconds that a program of ours says; None when that went wrong."""
+    done = subprocess.run([lab.part(name), "0.15" if quick else "1.5", *words],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
     if done.returncode != 0:
-        say.note("%s: %s" % (algorithm, done.stderr.decode("utf-8", "replace").strip()))
+        say.note("%s: %s" % (" ".join((name, *words)), done.stderr.decode("utf-8", "replace").strip()))
         return None
     return float(done.stdout)
 
 
 def measure_tokens(lab, quick, say):
-    first = time_token(lab, quick, say, "RS256")
+    first = time_part(lab, quick, say, "bench-jwt", "RS256")
     if first is not None:
         say.figure("jwt_first_us", first)
     for algorithm in OTHERS:
-        took = time_token(lab, quick, say, algorithm)
+        took = time_part(lab, quick, say, "bench-jwt", algorithm)
         if took is not None:
             say.note("token under %s: %.2f us" % (algorithm, took))
+
+
+def measure_keys(lab, quick, say):
+    """A key of a database that is in the cache: found, read, its digest made, judged."""
+    took = time_part(lab, quick, say, "bench-key")
+    if took is not None:
+        say.figure("key_cached_us", took)
 
 
 # ------------------------------------------------------------------------------- the road
@@ -105,4 +113,4 @@ def count_road(lab, quick, say):
 
 
 def measure(lab, quick, say):
-    attempt(lab, quick, say, measure_road, count_road, measure_tokens)
+    attempt(lab, quick, say, measure_road, count_road, measure_tokens, measure_keys)
