@@ -23,6 +23,7 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
+#include <httpd.h>
 #include <ap_mpm.h>
 #include <http_log.h>
 
@@ -39,6 +40,9 @@
 
 /* How long a child that ends waits for its thread. */
 #define END_WITHIN apr_time_from_sec(1)
+
+/* One in so many turns is of the other ids, so that new keys come in however much is confirmed. */
+#define OTHERS_TURN 8
 
 /* No more than one line in so many seconds says that a database is away. One that has been away for
  * longer than the second, as the log says, may have been so for a child that is no more. */
@@ -82,6 +86,7 @@ struct auth_asker_t {
     job_t *asked;               /* what the database is being asked */
     apr_time_t asked_since;
     int waiting;                /* requests */
+    unsigned turn;
     int away;
     char probe[AI_KEY_ID];      /* the id to ask for again when it is away */
     apr_interval_time_t pause;
@@ -212,15 +217,12 @@ static job_t *take_from(queue_t *queue)
 /* Asked again for itself, and to know whether there is an answer: nobody waits for it. */
 static job_t *make_probe(auth_asker_t *asker)
 {
-    job_t *job;
-
     if (apr_time_now() < asker->next_probe) {
         return NULL;
     }
     asker->next_probe = apr_time_now() + asker->pause;
     asker->pause = asker->pause * 2 < LONGEST_PAUSE ? asker->pause * 2 : LONGEST_PAUSE;
-    job = make_job((ai_slice_t){ asker->probe, AI_KEY_ID }, 0);
-    return job;
+    return make_job((ai_slice_t){ asker->probe, AI_KEY_ID }, 0);
 }
 
 /* The next question, or NULL when there is none now. One that nobody waits for any more is dropped. */
@@ -232,8 +234,10 @@ static job_t *take_job(auth_asker_t *asker)
         return make_probe(asker);
     }
     for (;;) {
-        job = take_from(&asker->queues[LANE_KNOWN]);
-        job = job ? job : take_from(&asker->queues[LANE_OTHER]);
+        lane_e lane = ++asker->turn % OTHERS_TURN ? LANE_KNOWN : LANE_OTHER;
+
+        job = take_from(&asker->queues[lane]);
+        job = job ? job : take_from(&asker->queues[LANES_N - 1 - lane]);
         if (!job || job->background || job->holders > 1) {
             return job;
         }

@@ -16,7 +16,8 @@
 typedef enum auth_answer_e {
     AUTH_ANSWER_FOUND,
     AUTH_ANSWER_UNKNOWN, /* there is no such key */
-    AUTH_ANSWER_AWAY     /* nobody can say */
+    AUTH_ANSWER_AWAY,    /* nobody can say */
+    AUTH_ANSWER_BARRED   /* auth_lookup.h: nobody was asked, too many bad keys came from there */
 } auth_answer_e;
 
 /* What an asker works with; all of it outlives the child. */

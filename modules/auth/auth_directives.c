@@ -20,16 +20,44 @@ const char *auth_fact_name(auth_fact_e fact)
     return fact_names[fact];
 }
 
-static ai_field_t server_fields[] = {
-    AI_FIELD_TIME(auth_server_conf_t, lookup_timeout_ms, "200ms", 1, AI_MINUTES_MS(1)),
-};
+enum { LOOKUP_TIMEOUT, CACHE_TTL, CACHE_SIZE, GRACE, SERVER_FIELDS_N };
 
-#define SERVER_FIELDS_N ((int)(sizeof(server_fields) / sizeof(server_fields[0])))
+/* Longer than any time that can be said. */
+#define FOREVER_MS APR_INT64_MAX
+
+/* clang-format off */
+static ai_field_t server_fields[SERVER_FIELDS_N] = {
+    [LOOKUP_TIMEOUT] = AI_FIELD_TIME(auth_server_conf_t, lookup_timeout_ms, "200ms", 1, AI_MINUTES_MS(1)),
+    [CACHE_TTL] = AI_FIELD_TIME(auth_server_conf_t, cache_ttl_ms, "60s", 0, AI_DAYS_MS(1)),
+    [CACHE_SIZE] = AI_FIELD_SIZE(auth_server_conf_t, cache_size, "16m", AI_KEY_CACHE_LEAST, AI_KEY_CACHE_MOST),
+    [GRACE] = AI_FIELD_TIME(auth_server_conf_t, grace_ms, "1h", 0, AI_DAYS_MS(365)),
+};
+/* clang-format on */
+
+static apr_int64_t server_number(const server_rec *s, int field)
+{
+    return ai_conf_number(ap_get_module_config(s->module_config, &ai_auth_module),
+                          &server_fields[field]);
+}
 
 apr_interval_time_t auth_lookup_timeout(const server_rec *s)
 {
-    return apr_time_from_msec(ai_conf_number(ap_get_module_config(s->module_config, &ai_auth_module),
-                                             &server_fields[0]));
+    return apr_time_from_msec(server_number(s, LOOKUP_TIMEOUT));
+}
+
+apr_size_t auth_cache_size(const server_rec *s)
+{
+    return (apr_size_t)server_number(s, CACHE_SIZE);
+}
+
+auth_lookup_rule_t auth_lookup_rule(const server_rec *s)
+{
+    apr_int64_t grace = server_number(s, GRACE);
+    auth_lookup_rule_t rule = { .ttl = apr_time_from_msec(server_number(s, CACHE_TTL)),
+                                .grace = grace == FOREVER_MS ? -1 : apr_time_from_msec(grace),
+                                .timeout = auth_lookup_timeout(s) };
+
+    return rule;
 }
 
 /* Of most use against guessing would be 1; but a person who tries his key, or a fleet of programs
@@ -55,6 +83,7 @@ void *auth_server_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
 
     conf->file = add->file ? add->file : base->file;
     conf->failures = add->failures ? add->failures : base->failures;
+    conf->lookup = NULL; /* it is found in post_config */
     ai_conf_inherit(conf, base, server_fields, SERVER_FIELDS_N);
     return conf;
 }
@@ -82,6 +111,26 @@ static const char *set_server(cmd_parms *cmd, void *dir, const char *arg)
 {
     (void)dir;
     return ai_conf_set(cmd, ap_get_module_config(cmd->server->module_config, &ai_auth_module), arg);
+}
+
+static const char *set_cache_size(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    return wrong ? wrong : set_server(cmd, dir, arg);
+}
+
+static const char *set_grace(cmd_parms *cmd, void *dir, const char *arg)
+{
+    auth_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &ai_auth_module);
+    const char *wrong = ai_conf_place(cmd);
+
+    if (!wrong && ap_cstr_casecmp(arg, "forever") == 0) {
+        conf->grace_ms = FOREVER_MS;
+        return NULL;
+    }
+    wrong = wrong ? wrong : set_server(cmd, dir, arg);
+    return wrong ? apr_pstrcat(cmd->pool, wrong, "; or forever", NULL) : NULL;
 }
 
 static const char *set_key_file(cmd_parms *cmd, void *dir, const char *arg)
@@ -152,10 +201,16 @@ static const char *set_identity(cmd_parms *cmd, void *conf_in, const char *fact,
 const command_rec auth_cmds[] = {
     AP_INIT_TAKE1("AIAuthKeyFile", set_key_file, NULL, RSRC_CONF,
                   "the file of gateway keys, one JSON object a line"),
-    AP_INIT_TAKE1("AIAuthLookupTimeout", set_server, &server_fields[0], RSRC_CONF,
-                  "how long a request waits for what is looked up elsewhere"),
     AP_INIT_TAKE1("AIAuthFailures", set_failures, NULL, RSRC_CONF,
                   "how many attempts with a bad key an address may make in a time, or Off"),
+    AP_INIT_TAKE1("AIAuthLookupTimeout", set_server, &server_fields[LOOKUP_TIMEOUT],
+                  RSRC_CONF, "how long a request waits for what is looked up elsewhere"),
+    AP_INIT_TAKE1("AIAuthCacheTTL", set_server, &server_fields[CACHE_TTL], RSRC_CONF,
+                  "how long what the database said of a key counts, or Off to ask each time"),
+    AP_INIT_TAKE1("AIAuthCacheSize", set_cache_size, &server_fields[CACHE_SIZE], RSRC_CONF,
+                  "bytes of memory for what the database said of keys, with k, m or g"),
+    AP_INIT_TAKE1("AIAuthGrace", set_grace, &server_fields[GRACE], RSRC_CONF,
+                  "how long a key goes on while the database is away, or forever, or Off"),
     AP_INIT_TAKE2("AIAuthIdentity", set_identity, NULL, RSRC_CONF | ACCESS_CONF,
                   "user, tenant or tier, and the expression that gives it for other logins"),
     { 0 }

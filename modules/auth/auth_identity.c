@@ -8,7 +8,7 @@
  * A key wins over a certificate that comes with it: who shows one wants to be known by it. A bad key
  * is refused even where another login would do.
  *
- * Lives in: r->pool.  Shared state: none.  May block: no.
+ * Lives in: r->pool.  Shared state: none.  May block: on the database, for AIAuthLookupTimeout.
  */
 
 #include <apr_strings.h>
@@ -94,16 +94,43 @@ static ai_key_seen_t *seen_on(conn_rec *c)
     return seen;
 }
 
-/* The key with that id and digest, held as long as the request; NULL and *verdict when it is none or
- * may not be used. */
-static const ai_key_t *look_up(request_rec *r, ai_slice_t id, const unsigned char *digest,
-                               ai_key_verdict_e *verdict)
+/* That of the host's file, else that of its database; NULL and *answer says why there is none.
+ * *again: in how many seconds it may be worth trying when nobody can say. */
+static const ai_key_t *find_key(request_rec *r, ai_slice_t id, auth_answer_e *answer, int *again)
 {
     const auth_server_conf_t *conf =
         ap_get_module_config(r->server->module_config, &ai_auth_module);
     const ai_keys_t *keys = conf->file ? auth_keyfile_hold(conf->file, r->pool) : NULL;
     const ai_key_t *key = keys ? ai_keys_find(keys, id) : NULL;
+    auth_lookup_rule_t rule;
+    const char *wrong;
+    ai_slice_t record;
 
+    *again = 1;
+    *answer = key ? AUTH_ANSWER_FOUND : AUTH_ANSWER_UNKNOWN;
+    if (key || !conf->lookup) {
+        return key;
+    }
+    rule = auth_lookup_rule(r->server);
+    *answer = auth_lookup_find(conf->lookup, r, &rule, id, &record, again);
+    if (*answer == AUTH_ANSWER_FOUND) {
+        key = ai_key_read(r->pool, record, &wrong);
+        /* It was read well before it was kept; but by another mod_ai, perhaps, before a restart. */
+        *answer = key ? AUTH_ANSWER_FOUND : AUTH_ANSWER_AWAY;
+    }
+    return key;
+}
+
+/* The key with that id and digest, held as long as the request; NULL and *verdict when it is none or
+ * may not be used, NULL and *answer when nobody can say. */
+static const ai_key_t *look_up(request_rec *r, ai_slice_t id, const unsigned char *digest,
+                               ai_key_verdict_e *verdict, auth_answer_e *answer, int *again)
+{
+    const ai_key_t *key = find_key(r, id, answer, again);
+
+    if (*answer == AUTH_ANSWER_AWAY || *answer == AUTH_ANSWER_BARRED) {
+        return NULL;
+    }
     *verdict = ai_key_judge(key ? key : &nobody, digest, apr_time_now(), r->useragent_addr);
     *verdict = key ? *verdict : AI_KEY_WRONG;
     if (*verdict != AI_KEY_GOOD) {
@@ -111,6 +138,19 @@ static const ai_key_t *look_up(request_rec *r, ai_slice_t id, const unsigned cha
                       key ? ai_key_reason(*verdict) : "there is no such key");
     }
     return *verdict == AI_KEY_GOOD ? key : NULL;
+}
+
+/* Not 401: the key may be good. */
+static int refuse_for_now(ai_request_t *air, auth_answer_e answer, int again)
+{
+    int status = answer == AUTH_ANSWER_BARRED ? auth_throttle_count(air) : OK;
+
+    if (status != OK) {
+        return status;
+    }
+    apr_table_setn(air->r->err_headers_out, "Retry-After", apr_itoa(air->r->pool, again));
+    return auth_refuse(air, HTTP_SERVICE_UNAVAILABLE, "auth_unavailable", NULL,
+                       "Keys cannot be looked up now; this one may be good. Try again later.");
 }
 
 static void become(ai_request_t *air, const ai_key_t *key)
@@ -130,7 +170,9 @@ int auth_authenticate(ai_request_t *air)
     auth_request_t *auth = auth_request_of(air->r);
     unsigned char digest[AI_KEY_DIGEST];
     ai_key_verdict_e verdict;
+    auth_answer_e answer;
     ai_slice_t id;
+    int again;
 
     if (!auth || !auth->text) {
         return DECLINED;
@@ -146,7 +188,10 @@ int auth_authenticate(ai_request_t *air)
         return refuse_attempt(air, "malformed_api_key",
                               "This key is damaged; it was perhaps not copied whole.");
     }
-    auth->key = look_up(air->r, id, digest, &verdict);
+    auth->key = look_up(air->r, id, digest, &verdict, &answer, &again);
+    if (answer == AUTH_ANSWER_AWAY || answer == AUTH_ANSWER_BARRED) {
+        return refuse_for_now(air, answer, again);
+    }
     if (!auth->key) {
         return (verdict == AI_KEY_WRONG ? refuse_attempt : refuse_key)(
             air, ai_key_reason(verdict), message_of(verdict));

@@ -12,6 +12,7 @@
  */
 
 #include <apr_strings.h>
+#include <httpd.h>
 #include <http_log.h>
 
 #include "ai_key_cache.h"
@@ -130,6 +131,9 @@ auth_answer_e auth_lookup_find(auth_lookup_t *lookup, request_rec *r,
             auth_asker_ahead(asker, rule->timeout, id, asked);
         }
         return is_key ? AUTH_ANSWER_FOUND : AUTH_ANSWER_UNKNOWN;
+    }
+    if (!is_key && !auth_throttle_may_look_up(r)) {
+        return AUTH_ANSWER_BARRED;
     }
     if (asker) {
         answer = auth_asker_ask(asker, r->pool, rule->timeout, id, is_key ? asked : 0, &news);

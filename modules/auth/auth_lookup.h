@@ -37,7 +37,8 @@ void auth_lookup_share(apr_pool_t *p, server_rec *s, apr_size_t cache_size);
 void auth_lookup_start(apr_pool_t *p, server_rec *s);
 
 /*
- * The record of the key with that id. Out, where it is FOUND: *record, in r->pool; where it is AWAY:
+ * The record of the key with that id. A look-up of one that memory does not know is up to
+ * auth_throttle_may_look_up(). Out, where it is FOUND: *record, in r->pool; where it is AWAY:
  * *again, in how many seconds it may be worth trying, 1 or more. Blocks for the rule's timeout at
  * most. For the threads of requests.
  */

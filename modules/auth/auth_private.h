@@ -11,6 +11,7 @@
 #include "ai_key.h"
 #include "auth_failures.h"
 #include "auth_keyfile.h"
+#include "auth_lookup.h"
 #include "mod_ai.h"
 
 extern AI_EXPORT module ai_auth_module;
@@ -30,8 +31,12 @@ typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUT
 /* Of a host. */
 typedef struct auth_server_conf_t {
     auth_keyfile_t *file;                       /* NULL: this host has no keys in a file */
+    auth_lookup_t *lookup;                      /* NULL: this host has no keys in a database */
     apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
     const auth_limit_t *failures;               /* auth_failures_limit() reads it */
+    apr_int64_t cache_ttl_ms;                   /* auth_lookup_rule() reads these two */
+    apr_int64_t grace_ms;
+    apr_int64_t cache_size;                     /* auth_cache_size() reads it */
 } auth_server_conf_t;
 
 /* Of a location. */
@@ -48,6 +53,10 @@ void *auth_conf_merge(apr_pool_t *p, void *base, void *add);
 apr_interval_time_t auth_lookup_timeout(const server_rec *s);
 /* What AIAuthFailures allows; most is 0 where it is off. */
 const auth_limit_t *auth_failures_limit(const server_rec *s);
+/* That, and how long what was learned of a key in the database counts on a host. */
+auth_lookup_rule_t auth_lookup_rule(const server_rec *s);
+/* Bytes of memory for what is learned of keys; of the main server. */
+apr_size_t auth_cache_size(const server_rec *s);
 /* The word in AIAuthIdentity. */
 const char *auth_fact_name(auth_fact_e fact);
 

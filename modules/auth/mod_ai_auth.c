@@ -4,11 +4,11 @@
  *
  * Callers are known by a key of this gateway, or by any other login of httpd's. A key is taken out
  * of the request before anything can log it (auth_conceal.c), made the caller (auth_identity.c,
- * auth_keyfile.c), and "Require ai-..." decides by it (auth_require.c). What a key itself allows is
+ * auth_keyfile.c, auth_lookup.c), and "Require ai-..." decides by it (auth_require.c). What a key itself allows is
  * enforced whatever is required.
  *
  * Lives in: r->pool, the configuration pool.  Shared state: the key table (auth_keyfile.c).
- * May block: on the caller, where Require asks for the model of a body.
+ * May block: on the caller, where Require asks for the model of a body; on a database (auth_lookup.c).
  */
 
 #define AUTH_HOLDS_MODULE_RECORD
@@ -133,12 +133,25 @@ static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)plog;
     (void)ptemp;
     auth_keyfile_begin();
+    auth_lookup_begin();
     return OK;
+}
+
+static void find_databases(apr_pool_t *p, server_rec *s)
+{
+    server_rec *host;
+
+    for (host = s; host; host = host->next) {
+        auth_server_conf_t *conf = ap_get_module_config(host->module_config, &ai_auth_module);
+        const ai_db_conf_t *database = auth_ai->database(host);
+
+        conf->lookup = database ? auth_lookup_make(p, database) : NULL;
+    }
+    auth_lookup_share(p, s, auth_cache_size(s));
 }
 
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    (void)pconf;
     (void)plog;
     (void)ptemp;
     auth_ai = ai_api_find();
@@ -149,6 +162,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     }
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         auth_throttle_attach(s);
+        find_databases(pconf, s);
     }
     return OK;
 }
@@ -156,6 +170,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 static void on_child_init(apr_pool_t *p, server_rec *s)
 {
     auth_keyfile_watch(p, s);
+    auth_lookup_start(p, s);
 }
 
 static int on_monitor(apr_pool_t *p, server_rec *s)
