@@ -36,7 +36,7 @@
 
 /* How long the thread waits before it tries again: twice as long each time. */
 #define FIRST_PAUSE apr_time_from_msec(250)
-#define LONGEST_PAUSE apr_time_from_sec(5)
+#define LONGEST_PAUSE apr_time_from_sec(2)
 
 /* How long a child that ends waits for its thread. */
 #define END_WITHIN apr_time_from_sec(1)
@@ -322,8 +322,8 @@ static void work_on(auth_asker_t *asker, job_t *job)
         return;
     }
     memcpy(asker->probe, job->id.p, AI_KEY_ID);
-    finish(asker, job);
     go_away(asker, wrong ? wrong : "it says nothing");
+    finish(asker, job); /* last: what is wrong is told in its pool */
 }
 
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)

@@ -7,7 +7,7 @@
 #   $base->put(@keys)                # keys of Keys::make(), new or in the place of the old ones
 #   $base->drop(@keys)               # as another node would: nobody here is told
 #   $base->stop  ->start             # it is gone: killed, or its file is away; and there again
-#   $base->freeze  ->thaw            # it is there and says nothing
+#   $base->freeze  ->thaw            # PostgreSQL: it is there and says nothing
 #
 # Tables are made by aictl. Whatever is started ends with the object.
 
@@ -18,8 +18,8 @@ use warnings;
 
 use File::Temp qw(tempdir);
 use Gate ();
-use IPC::Open2 ();
 use Keys ();
+use POSIX ();
 
 sub sqlite
 {
@@ -129,31 +129,7 @@ sub start
     return;
 }
 
-# Nobody may read what another one has for himself.
-sub freeze
-{
-    my ($self) = @_;
-    $self->{pid} = IPC::Open2::open2(my $from, my $to, 'sqlite3', '-cmd', '.timeout 10000', $self->{file});
-    $to->autoflush(1);
-    print $to "PRAGMA locking_mode = EXCLUSIVE;\nBEGIN EXCLUSIVE;\nDELETE FROM ai_keys WHERE id = 'none';\nSELECT 'mine';\n";
-    my $said = '';
-    $said .= <$from> // die "sqlite3 ended\n" until $said =~ /mine/;
-    @$self{qw(from to)} = ($from, $to);
-    return;
-}
-
-sub thaw
-{
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    local $?;
-    close($self->{to});
-    close($self->{from});
-    waitpid($pid, 0);
-    return;
-}
-
-sub end { return $_[0]->thaw }
+sub end { return }
 
 # ------------------------------------------------------------------------------ PostgreSQL
 package KeyBase::Postgres;
