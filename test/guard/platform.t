@@ -62,7 +62,7 @@ sub set_up
     my ($system, %o) = @_;
     spew("$dir/os-release", $release{$system});
     unlink("$dir/record");
-    my %env = (PATH => "$dir/bin", AI_SBIN => '/nonexistent', AI_OS_RELEASE => "$dir/os-release",
+    my %env = (PATH => "$dir/bin", AI_SBIN => '/nonexistent', AI_ROOT => '/nonexistent', AI_OS_RELEASE => "$dir/os-release",
                AI_BUILD => "$dir/out", FAKE_RECORD => "$dir/record", FAKE_UID => $o{uid} // 0,
                FAKE_REPOSITORIES => $o{repositories} // '');
     my $env  = join(' ', map { "$_='$env{$_}'" } sort keys %env);
@@ -73,8 +73,9 @@ sub set_up
 
 my @build = qw(gcc glibc-devel make autoconf automake libtool pkgconf-pkg-config httpd-core httpd-devel
                apr-devel apr-util-devel mod_ssl json-c-devel openssl-devel curl openssl);
-my @tests = qw(perl perl-libwww-perl perl-IO-Socket-SSL procps-ng mod_http2 python3 xz yajl cpio
-               dnf-plugins-core);
+my @tests = qw(perl perl-libwww-perl perl-IO-Socket-SSL procps-ng mod_http2 python3 apr-util-sqlite
+               apr-util-pgsql apr-util-mysql mariadb-server mariadb postgresql-server postgresql tzdata
+               xz yajl cpio dnf-plugins-core);
 my $dnf   = 'dnf -q -y install --setopt=install_weak_deps=False';
 
 my ($said, @asked) = set_up('fedora');

@@ -28,8 +28,9 @@ use POSIX ();
 use constant SECRET => 'pw-Jh7xQ2';
 sub secret { return SECRET }
 
-my @path = (split(/:/, $ENV{PATH}), qw(/usr/sbin /usr/bin /usr/libexec),
-            reverse(sort(glob('/usr/lib/postgresql/*/bin'), glob('/usr/pgsql-*/bin'))));
+# Debian's programs for PostgreSQL in /usr/bin are others.
+my @path = (reverse(sort(glob('/usr/lib/postgresql/*/bin'), glob('/usr/pgsql-*/bin'))),
+            split(/:/, $ENV{PATH}), qw(/usr/sbin /usr/bin /usr/libexec));
 
 sub program
 {
