@@ -15,6 +15,7 @@
 #include <apr_time.h>
 
 #include "ai_key.h"
+#include "ai_key_cache.h"
 #include "ai_key_store.h"
 
 /* ------------------------------------------------------------------- key_options.c */
@@ -87,6 +88,21 @@ void database_wait(database_t *database);
 /* NULL, or which tables are missing or old. */
 const char *database_check(apr_pool_t *p, database_t *database);
 
+/* ------------------------------------------------------------------------ server.c */
+
+typedef struct server_t {
+    const char *away;          /* why nobody can be told, or NULL */
+    ai_key_cache_t cache;
+    apr_array_header_t *ids;   /* of const char * */
+} server_t;
+
+/* Finds the server whose DefaultRuntimeDir that is; NULL: the environment's, or this machine's. */
+void server_attach(apr_pool_t *p, const char *folder, server_t *server);
+
+/* A key that is about to change; and all of them have. Where nobody can be told, that is said. */
+void server_note(server_t *server, const char *id);
+void server_tell(server_t *server);
+
 /* -------------------------------------------------------------------- key_source.c */
 
 typedef const char *key_visit_fn(void *baton, apr_pool_t *scratch, const ai_key_t *key);
@@ -120,8 +136,9 @@ const char *key_source_open(apr_pool_t *p, const key_options_t *options, int wri
 /* How keys are found, a line each. */
 void source_usage(void);
 
-/* key_database.c: the same for a database, its text given. */
-const char *key_database_open(apr_pool_t *p, const char *text, int writes, key_source_t *source);
+/* key_database.c: the same for a database, its text given; and the folder of server_attach(). */
+const char *key_database_open(apr_pool_t *p, const char *text, const char *runtime, int writes,
+                              key_source_t *source);
 
 /* -------------------------------------------------------------------- key_import.c */
 

@@ -16,6 +16,7 @@ typedef struct database_source_t {
     apr_pool_t *pool;
     database_t database;
     apr_hash_t *versions; /* of what was found: apr_int64_t, by id */
+    server_t server;
 } database_source_t;
 
 static const char *say(database_source_t *self, const char *wrong)
@@ -51,6 +52,7 @@ static const char *add(void *self_in, const ai_key_t *const *keys, int n, int *a
     database_source_t *self = self_in;
     const char *wrong;
     apr_pool_t *scratch;
+    int i;
 
     database_wait(&self->database);
     apr_pool_create(&scratch, self->pool);
@@ -59,6 +61,9 @@ static const char *add(void *self_in, const ai_key_t *const *keys, int n, int *a
         return say(self, wrong);
     }
     apr_pool_destroy(scratch);
+    for (i = 0; *added && i < n; i++) {
+        server_note(&self->server, keys[i]->id);
+    }
     return NULL;
 }
 
@@ -81,6 +86,7 @@ static const char *change(void *self_in, const ai_key_t *key)
     ai_key_store_outcome_e outcome;
     const char *wrong;
 
+    server_note(&self->server, key->id);
     database_wait(&self->database);
     outcome = ai_key_store_update(self->database.store, self->pool, key, version_of(self, key->id),
                                   &wrong);
@@ -93,6 +99,7 @@ static const char *drop(void *self_in, const char *id)
     ai_key_store_outcome_e outcome;
     const char *wrong;
 
+    server_note(&self->server, id);
     database_wait(&self->database);
     outcome = ai_key_store_delete(self->database.store, self->pool, id, version_of(self, id), &wrong);
     return judge(self, outcome, wrong);
@@ -105,6 +112,8 @@ static const char *save(void *self_in)
 
     database_wait(&self->database);
     wrong = ai_db_commit(ai_key_store_db(self->database.store), self->pool);
+    /* Also where it failed: the answer alone may have been lost. */
+    server_tell(&self->server);
     return wrong ? say(self, wrong) : NULL;
 }
 
@@ -150,13 +159,15 @@ static const char *again(void *self_in)
     return wrong ? say(self, wrong) : NULL;
 }
 
-const char *key_database_open(apr_pool_t *p, const char *text, int writes, key_source_t *source)
+const char *key_database_open(apr_pool_t *p, const char *text, const char *runtime, int writes,
+                              key_source_t *source)
 {
     database_source_t *self = apr_pcalloc(p, sizeof(*self));
     const char *wrong;
 
     self->pool = p;
     self->versions = apr_hash_make(p);
+    server_attach(p, runtime, &self->server);
     wrong = database_open(p, text, 0, NULL, &self->database);
     wrong = wrong ? wrong : database_check(p, &self->database);
     *source = (key_source_t){ self->database.name, self, find, add, change, drop, save, walk, again };

@@ -136,7 +136,7 @@ const char *key_source_open(apr_pool_t *p, const key_options_t *options, int wri
     if (file && database) {
         return "both a file and a database are named; say --file or --database";
     }
-    return database ? key_database_open(p, database, writes, source)
+    return database ? key_database_open(p, database, options->runtime, writes, source)
                     : open_file(p, file ? file : AI_KEY_FILE, writes, creates, source);
 }
 
@@ -144,5 +144,7 @@ void source_usage(void)
 {
     printf("\nKEYS:  --file PATH, or $AI_KEY_FILE; --database 'DRIVER PARAMS', or $AI_DATABASE: sqlite3, pgsql\n"
            "       or mysql, and the driver's params or file:PATH, a file that has them; else the file\n"
-           "       %s\n", AI_KEY_FILE);
+           "       %s\n"
+           "TOLD:  the server whose DefaultRuntimeDir --runtime DIR names, or $AI_RUNTIME_DIR; else\n"
+           "       %s\n", AI_KEY_FILE, AI_RUNTIME_DIR);
 }

@@ -1,7 +1,7 @@
 dnl SPDX-License-Identifier: Apache-2.0
 dnl AI_FIND_HTTPD: which httpd do we build for?  Everything is asked of its apxs.
 dnl Sets AI_HTTPD (program), AI_HTTPD_VERSION, AI_HTTPD_LIBEXECDIR, AI_HTTPD_CPPFLAGS,
-dnl AI_HTTPD_CFLAGS, AI_APR_CPPFLAGS, AI_APR_LIBS.
+dnl AI_HTTPD_CFLAGS, AI_APR_CPPFLAGS, AI_APR_LIBS, AI_RUNTIME_DIR (its DefaultRuntimeDir).
 AC_DEFUN([AI_FIND_HTTPD], [
 AC_ARG_WITH([apxs],
     [AS_HELP_STRING([--with-apxs=PATH], [the apxs of the httpd to build for [apxs2 or apxs on the PATH]])],
@@ -38,6 +38,13 @@ AC_ARG_WITH([httpd],
 AS_IF([test ! -x "$AI_HTTPD"],
     [AC_MSG_WARN([$AI_HTTPD is no program; make check will need --with-httpd=PATH])])
 AC_SUBST([AI_HTTPD])
+
+AC_ARG_WITH([runtime-dir],
+    [AS_HELP_STRING([--with-runtime-dir=DIR], [the DefaultRuntimeDir of the server that aictl tells of changes [asked of apxs]])],
+    [AI_RUNTIME_DIR=$withval],
+    [AI_RUNTIME_DIR=`"$APXS" -q exp_runtimedir 2>/dev/null`])
+AS_CASE([$AI_RUNTIME_DIR], [/*], [], [AI_RUNTIME_DIR=/run/httpd])
+AC_SUBST([AI_RUNTIME_DIR])
 
 ai_apr_config=`"$APXS" -q APR_CONFIG 2>/dev/null`
 ai_apu_config=`"$APXS" -q APU_CONFIG 2>/dev/null`

@@ -108,7 +108,9 @@ sub test_commands
            'four change a key at once');
         is_deeply([@{ records()->{$id} }{qw(name tenant user tier)}], [("x$round") x 4], 'no change is lost');
     }
-    is((run('key', 'delete', $id))[0], 0, 'delete');
+    ($status, $out, $err) = run('key', 'delete', $id);
+    is($status, 0, 'delete');
+    like($err, qr{no server was told \($dir/no-server/ai-auth-keys\.shm: .*within its AIAuthCacheTTL}, 'nobody was told');
     is_deeply(records(), {}, 'and it is gone');
     return;
 }
@@ -119,10 +121,11 @@ sub test_import
     my @was = map { my @said = aictl('create', '--name', "n$_"); $said[1] } 1 .. 3;
     my @ids = map { id_of($_) } @was;
     my $exported = (aictl('export'))[1];
-    is((run(\$exported, 'key', 'import'))[2] =~ s/.*?(\d+ keys are new.*)\n/$1/r,
+    is((run(\$exported, 'key', 'import'))[2] =~ s/.*?(\d+ keys are new.*)\n/$1/sr,
        '3 keys are new, 0 were replaced, 0 were there already', 'import from standard input');
-    is((run('key', 'import', keys_file()))[2] =~ s/.*?(\d+ keys are new.*)\n/$1/r,
+    is((run('key', 'import', keys_file()))[2] =~ s/.*?(\d+ keys are new.*)\n/$1/sr,
        '0 keys are new, 0 were replaced, 3 were there already', 'once more, from the file');
+    unlike($all_errors[-1], qr/told/, 'then there is nothing to tell');
     is_deeply(records(), { map { my $r = decode_json($_); ($r->{id} => $r) } split /\n/, $exported },
               'what goes in comes out');
     is((run(\$was[0], 'key', 'check', '--stdin'))[1], "$ids[0] good\n", 'keys are good as before');
@@ -132,7 +135,7 @@ sub test_import
     is($status, 1, 'one that differs: status 1');
     like($err, qr/has another key '$ids[1]'; --replace/, 'it is named');
     ok(!records()->{$more}, 'and nothing was taken');
-    is((run('key', 'import', '--replace', keys_file()))[2] =~ s/.*?(\d+ keys are new.*)\n/$1/r,
+    is((run('key', 'import', '--replace', keys_file()))[2] =~ s/.*?(\d+ keys are new.*)\n/$1/sr,
        '1 keys are new, 1 were replaced, 2 were there already', 'with --replace it is');
     is(records()->{ $ids[1] }{name}, 'changed', 'as it is in the file');
     ($out) = (run('key', 'export'))[1];
