@@ -6,13 +6,16 @@ _aictl()
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     local fields='--name --tenant --user --tier --model --deny-model --endpoint --source --expires
                   --not-before --metadata --limits'
-    local words='' i
+    local place='--file --database --runtime' words='' i
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='key --help --version'
+        words='key db --help --version'
+    elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = db ]; then
+        words='init migrate status'
     elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = key ]; then
-        words='create list show update rotate disable enable delete export check'
-    elif [ "$before" = --file ]; then
+        words='create list show update rotate disable enable delete export import check'
+    elif [ "$before" = --file ] || [ "$before" = --runtime ] ||
+         { [ "${COMP_WORDS[2]}" = import ] && [ "${word#-}" = "$word" ] && [ "$before" != --database ]; }; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
     elif [ "$before" = --endpoint ]; then
@@ -23,18 +26,24 @@ _aictl()
     else
         case $word in
         -*) case ${COMP_WORDS[2]} in
-            create) words="$fields --json --file" ;;
-            list|show) words='--json --file' ;;
-            update) words="$fields --clear --file" ;;
-            rotate) words='--overlap --json --file' ;;
-            check) words='--stdin --from --file' ;;
-            *) words='--file' ;;
+            init) words='--database --owner' ;;
+            migrate|status) words='--database' ;;
+            create) words="$fields --json $place" ;;
+            list|show) words="--json $place" ;;
+            update) words="$fields --clear $place" ;;
+            rotate) words="--overlap --json $place" ;;
+            import) words="--replace $place" ;;
+            check) words="--stdin --from $place" ;;
+            *) words=$place ;;
             esac ;;
         *)  case ${COMP_WORDS[2]} in
             show|update|rotate|disable|enable|delete|export)
                 local file=()
                 for ((i = 3; i < COMP_CWORD; i++)); do
-                    [ "${COMP_WORDS[i]}" != --file ] || file=(--file "${COMP_WORDS[i+1]}")
+                    case ${COMP_WORDS[i]} in
+                    --file) file=(--file "${COMP_WORDS[i+1]}") ;;
+                    --database) file=("${COMP_WORDS[i+1]#[\'\"]}"); file=(--database "${file[0]%[\'\"]}") ;;
+                    esac
                 done
                 words=$("${COMP_WORDS[0]}" key list "${file[@]}" 2>/dev/null | sed '1d;s/ .*//') ;;
             esac ;;

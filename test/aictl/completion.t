@@ -26,14 +26,19 @@ END
 
 my @ids = sort map { id_of(make_key()) } 1 .. 2;
 is(complete('k'), 'key', 'the first word');
-is(complete('key', ''), 'create list show update rotate disable enable delete export check', 'commands');
+is(complete('key', ''), 'create list show update rotate disable enable delete export import check', 'commands');
 is(complete('key', 'de'), 'delete', 'by their beginning');
 is(complete('key', 'create', '--t'), '--tenant --tier', 'options');
-is(complete('key', 'rotate', '--'), '--overlap --json --file', 'those of the command');
+is(complete('key', 'rotate', '--'), '--overlap --json --file --database --runtime', 'those of the command');
 is(complete('key', 'create', '--endpoint', 'emb'), 'embeddings', 'endpoints');
 is(complete('key', 'update', '--clear', 'mo'), 'model', 'names of fields');
 like(complete('key', 'show', '--file', substr(keys_file(), 0, -1)), qr{(?:^| )\Q@{[ keys_file() ]}\E(?: |$)}, 'files');
 is(join(' ', sort split / /, complete('key', 'show', '--file', keys_file(), '')), "@ids", 'ids of the file');
 is(complete('key', 'disable', '--file', keys_file(), $ids[0] =~ s/..\z//r), $ids[0], 'by their beginning');
+is(complete('d'), 'db', 'the other first word');
+is(complete('db', ''), 'init migrate status', 'its commands');
+is(complete('db', 'init', '--'), '--database --owner', 'their options');
+is(complete('key', 'import', '--r'), '--replace --runtime', 'options of import');
+like(complete('key', 'import', substr(keys_file(), 0, -1)), qr{(?:^| )\Q@{[ keys_file() ]}\E(?: |$)}, 'and its file');
 is(complete('key', 'create', 'x'), '', 'nothing where there is nothing');
 done_testing();
