@@ -93,8 +93,8 @@ sub children
     return \%seen;
 }
 
-for my $kind (qw(sqlite postgres)) {
-    my $base = KeyBase->$kind;
+for my $driver (qw(sqlite3 pgsql)) {
+    my $base = KeyBase->new($driver);
     my $good = Keys::make(name => 'good');
     my $other = Keys::make(name => 'never asked for');
     $base->put($good, $other);
@@ -126,8 +126,8 @@ END
     $port{long} = $server->{port};
 
     # -------------------------------------------------------------------------- it is gone
-    is(code(ask($good, 'short')), 200, "$kind: a key");
-    $base->stop;
+    is(code(ask($good, 'short')), 200, "$driver: a key");
+    $base->away;
     my $gone = time;
     is(codes(8, $good), 200, 'the database is gone: a key that was seen within AIAuthCacheTTL goes on');
     await_code($good, 'none', '503 auth_unavailable');
@@ -146,7 +146,7 @@ END
     is(said('AI0208'), 1, 'the log has one line of it');
     like($server->said, qr/AI0208: the database gives no keys: /, 'that says why');
 
-    $base->start;
+    $base->back;
     is(await_code($good, 'short', '200'), 1, 'it is back, and so are keys');
     # Each child finds out for itself; of an invented key all that know of it have asked.
     Gate::await('all children', sub {
@@ -157,11 +157,11 @@ END
 
     # ------------------------------------------------------------------------- it hangs
     # A file has no server that could hang: who reads it waits for nobody.
-    if ($kind eq 'sqlite') {
+    if (!$base->server) {
         $server->stop;
         next;
     }
-    $base->freeze;
+    $base->server->pause;
     my $began = time;
     invent();
     my ($longest, %codes) = (0);
@@ -185,7 +185,7 @@ END
     Gate::await('the old children to end', sub { my $now = children(); return !grep { $before->{$_} } keys %$now });
     pass('no child stays because the database holds its thread');
     is(codes(8, $good), 200, 'the new ones know what the old ones knew');
-    $base->thaw;
+    $base->server->resume;
     is(await_code($other, 'none', '200'), 1, 'it goes on, and so does all');
     Gate::await('all children', sub {
         return !grep { code(ask(Keys::make())) ne '401 invalid_api_key' } 1 .. 24;
