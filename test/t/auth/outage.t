@@ -125,6 +125,20 @@ Listen 127.0.0.1:$port{none}
 END
     $port{long} = $server->{port};
 
+    # ---------------------------------------------------------------- rows that are no records
+    if ($base->server) {
+        my ($broken, $stranger) = map { Keys::make() } 1 .. 2;
+        my $sql = sub { return $base->server->sql('gateway', "UPDATE ai_keys SET record = $_[0] WHERE id = '$_[1]{id}'") };
+        $base->put($broken, $stranger);
+        $sql->("replace(record, 'digest', 'gidest')", $broken);
+        is(code(ask($broken)), '401 invalid_api_key', 'a row that is no record lets nobody in');
+        like($server->said, qr/AI0210: key $broken->{id} in the database is refused: /, 'the log says which');
+        $sql->("(SELECT record FROM ai_keys WHERE id = '$good->{id}')", $stranger);
+        is(code(ask($stranger)), '401 invalid_api_key', 'nor does one with the record of another key');
+        is(code(ask({ text => $good->{text} =~ s/$good->{id}/$stranger->{id}/r })), '401 malformed_api_key',
+           'and no text fits it');
+    }
+
     # -------------------------------------------------------------------------- it is gone
     is(code(ask($good, 'short')), 200, "$driver: a key");
     $base->away;
