@@ -129,28 +129,6 @@ is_code($expiring, 'long', 200, 'a key that ends soon');
 Gate::await('its end', sub { return code(ask($expiring)) eq '401 key_expired' });
 pass('it ends to the second, remembered or not');
 
-# -------------------------------------------------------------- changes on the node of the server
-
-# All of it is remembered for an hour; aictl says what it has changed.
-my $here = Keys::make(name => 'here');
-$base->put($here);
-is(codes(8, $here), 200, 'a key that all children know');
-$base->{runtime} = $server->{dir};
-$base->aictl('key', 'disable', $here->{id});
-is(codes(20, $here), '401 key_disabled', 'aictl disables it: at once');
-$base->aictl('key', 'enable', $here->{id});
-is(codes(20, $here), 200, 'and enables it');
-chomp(my $second = $base->aictl('key', 'rotate', '--overlap', '0', $here->{id}));
-is(code(ask($second)), 200, 'the new text of a rotation is good');
-is(codes(20, $here), '401 invalid_api_key', 'without an overlap the old one is not');
-$base->aictl('key', 'delete', $here->{id});
-is(codes(20, $second), '401 invalid_api_key', 'a key that was deleted is gone');
-my $soon = Keys::make(name => 'soon');
-is(codes(8, $soon), '401 invalid_api_key', 'one that is not there yet');
-$base->put($soon);
-is(codes(8, $soon), 200, 'is good as soon as it is');
-$base->{runtime} = "$server->{dir}/none";
-
 # --------------------------------------------------------- under load, with graceful restarts
 
 my $kept = Keys::make(name => 'kept');
