@@ -79,7 +79,7 @@ sub head
     my @lines = map { $gone{$_->[0]} || $builtin{"mod_$_->[1].c"} ? ()
         : "LoadModule $_->[0]_module $ENV{AI_HTTPD_MODULES}/mod_$_->[1].so\n" } @modules;
     my @own = map { $gone{$_} ? () : "LoadModule ${_}_module $ENV{AI_MODULES}/mod_$_.so\n" }
-        $order eq 'route first' ? qw(ai_route ai) : qw(ai ai_route);
+        $order eq 'route first' ? qw(ai_auth ai_route ai) : qw(ai ai_route ai_auth);
     return $text . join('', $order eq 'own first' ? (@own, @lines) : (@lines, @own));
 }
 
@@ -190,6 +190,16 @@ my @wrong = (
     ['AIDatabase with a file of bytes', "> AIDatabase pgsql file:KEYS/nul\n", ['AIDatabase', 'keys/nul: byte .* is 0|is 0']],
     ['AIDatabase with a file that names no path', "> AIDatabase sqlite3 file:KEYS/good\n", ['AIDatabase', 'absolute path']],
     ['AIDatabase in <Location>',   "<Location /v1>\n> AIDatabase sqlite3 KEYS/db\n</Location>\n", ['AIDatabase', 'not allowed|cannot occur']],
+    ['AIAuthCacheTTL without a unit', "> AIAuthCacheTTL 60\n", ['AIAuthCacheTTL', 'has no unit', 'ms, s, min']],
+    ['AIAuthCacheTTL of two days',  "> AIAuthCacheTTL 2d\n",     ['AIAuthCacheTTL', 'too large', '1d']],
+    ['AIAuthCacheTTL for ever',     "> AIAuthCacheTTL forever\n", ['AIAuthCacheTTL', 'forever', 'ms, s, min']],
+    ['AIAuthCacheSize too small',   "> AIAuthCacheSize 512k\n",  ['AIAuthCacheSize', 'too small', '1m to 1g']],
+    ['AIAuthCacheSize too large',   "> AIAuthCacheSize 2g\n",    ['AIAuthCacheSize', 'too large', '1m to 1g']],
+    ['AIAuthCacheSize in a virtual host', "<VirtualHost *:65000>\n> AIAuthCacheSize 16m\n</VirtualHost>\n",
+                                   ['AIAuthCacheSize', 'not allowed|cannot occur']],
+    ['AIAuthGrace with a word',     "> AIAuthGrace always\n",    ['AIAuthGrace', 'always', 'or forever']],
+    ['AIAuthGrace too long',        "> AIAuthGrace 366d\n",      ['AIAuthGrace', 'too large', '365d', 'or forever']],
+    ['AIAuthGrace in <Location>',   "<Location /v1>\n> AIAuthGrace 1h\n</Location>\n", ['AIAuthGrace', 'not allowed|cannot occur']],
     ['two of AIDatabase',          "AIDatabase sqlite3 KEYS/db\n> AIDatabase sqlite3 KEYS/db\n", ['AIDatabase', 'one already']],
     ['AIModelFile without a name', "> AIModelFile\n",          ['AIModelFile', 'one argument']],
     ['AIModelFile that is not there', "> AIModelFile MODELS/nothing\n", ['AIModelFile', 'cannot open']],
@@ -467,6 +477,7 @@ my @right = (
     ['from a macro', "<Macro Up \$name \$port>\n<AITarget \$name>\nAITargetURL http://127.0.0.1:\$port/v1\n</AITarget>\n</Macro>\nUse Up a 7\nUse Up b 8\n<Location /v1>\nAIEngine On\nAIRoute * a b\n</Location>\n"],
     ['a key file beside ServerRoot', "<AITarget t>\nAITargetURL http://127.0.0.1:9\nAITargetKeyFile keys/good\n</AITarget>\n"],
     ['smallest and largest values', "<Location /v1>\nAIBodyLimit 1\nAIBodyLimit 1g\nAIHeartbeat 1ms\nAIHeartbeat 1h\nAIRouteRetries 10\nAIRouteBackoff 5min\n</Location>\n"],
+    ['how keys are remembered',  "AIAuthCacheTTL Off\nAIAuthCacheSize 1m\nAIAuthGrace Forever\n<VirtualHost *:65000>\nAIAuthCacheTTL 1d\nAIAuthGrace 0\n</VirtualHost>\n"],
     ['words and units in any case', "<Location /v1>\naiengine ON\nAIBodyLimit 1M\nAIHeartbeat 5S\nAIHalfClosed Serve\n</Location>\n"],
 );
 
