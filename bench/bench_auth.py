@@ -6,7 +6,10 @@ translate; and the road of the gateway with and without gateway keys.
 """
 
 import os
+import random
 import subprocess
+import tempfile
+import time
 
 from contenders import (instructions_each, load_fully, middle, play_rounds, question,
                         start_httpd)
@@ -19,6 +22,10 @@ FIGURES = [
     Figure("road_ratio", "x", ">=0.97"),
     Figure("jwt_first_us", "us", "<=60"),
     Figure("key_cached_us", "us", "<=3"),
+    Figure("sqlite_flat", "x", "<=3"),
+    Figure("pgsql_flat", "x", "<=3"),
+    Figure("import_sqlite_s", "s", "<=60"),
+    Figure("import_pgsql_s", "s", "<=60"),
 ]
 
 OTHERS = ("ES256", "EdDSA", "HS256")
@@ -50,6 +57,66 @@ def measure_keys(lab, quick, say):
     took = time_part(lab, quick, say, "bench-key")
     if took is not None:
         say.figure("key_cached_us", took)
+
+
+# ------------------------------------------------------------------------- the database
+
+def write_keys(path, n):
+    """A key file of n records, as callers of many teams would have them."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    chance = random.Random(n)
+    with open(path, "w", encoding="ascii") as file:
+        for i in range(n):
+            # A part that counts, so that no two are the same.
+            key = "".join(chance.choices(letters, k=7)) + "%05x" % i
+            file.write('{"id":"%s","digest":"sha256:%064x","name":"user %d","tenant":"acme/team%d",'
+                       '"models":["gpt-*"],"created":"2026-01-01T00:00:00Z"}\n'
+                       % (key, chance.getrandbits(256), i, i % 1000))
+
+
+def run(*words, **more):
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, **more)
+    if done.returncode != 0:
+        raise Trouble("%s: %s" % (os.path.basename(words[0]), done.stdout.decode("utf-8", "replace")))
+    return done.stdout.decode()
+
+
+def measure_base(lab, quick, say, driver, small, large):
+    """small and large: params of two empty databases. How much longer takes it among so many more?"""
+    took = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for params, n in ((small, 1000), (large, 100000 if quick else 1000000)):
+            keys = os.path.join(folder, "keys%d" % n)
+            write_keys(keys, n)
+            place = "--database=%s %s" % (driver, params)
+            run(lab.part("aictl"), "db", "init", place)
+            began = time.monotonic()
+            run(lab.part("aictl"), "key", "import", place, "--runtime=" + folder, keys)
+            filled = time.monotonic() - began
+            took[n] = float(run(lab.part("bench-store"), "1" if quick else "5", driver, params, keys))
+            say.note("%s, %d keys: imported in %.1f s, found in %.0f us" % (driver, n, filled, took[n]))
+    say.figure(("sqlite" if driver == "sqlite3" else driver) + "_flat", took[max(took)] / took[1000])
+    say.figure("import_%s_s" % ("sqlite" if driver == "sqlite3" else driver), filled)
+
+
+def measure_sqlite(lab, quick, say):
+    with tempfile.TemporaryDirectory() as folder:
+        measure_base(lab, quick, say, "sqlite3", folder + "/small", folder + "/large")
+
+
+def measure_pgsql(lab, quick, say):
+    """The server of the tests; it goes when its standard input ends."""
+    tests = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "t", "lib")
+    script = ("my $s = Databases->new('pgsql'); $| = 1; print $s->database($_), qq(\\n) for qw(small large);"
+              " <STDIN>")
+    with subprocess.Popen(["perl", "-I" + tests, "-MDatabases", "-e", script],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        small, large = server.stdout.readline().strip(), server.stdout.readline().strip()
+        if not large:
+            raise Trouble("no PostgreSQL here; build/setup --tests")
+        measure_base(lab, quick, say, "pgsql", small, large)
+        server.stdin.close()
 
 
 # ------------------------------------------------------------------------------- the road
@@ -113,4 +180,5 @@ def count_road(lab, quick, say):
 
 
 def measure(lab, quick, say):
-    attempt(lab, quick, say, measure_road, count_road, measure_tokens, measure_keys)
+    attempt(lab, quick, say, measure_road, count_road, measure_tokens, measure_keys, measure_sqlite,
+            measure_pgsql)

@@ -49,7 +49,7 @@ ai_key_store_outcome_e ai_key_store_find(ai_key_store_t *store, apr_pool_t *p, a
 
 /* How many keys a page has at most, and how many ai_key_store_add() takes. */
 #define AI_KEY_STORE_PAGE 500
-#define AI_KEY_STORE_BATCH 50
+#define AI_KEY_STORE_BATCH 100
 
 /* The next keys in the order of their ids, behind after ("": from the start). Out: *rows, of
  * ai_key_row_t, in p; it is empty when there are no more. */

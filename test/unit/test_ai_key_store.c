@@ -77,7 +77,7 @@ static void test_one(void)
 static void test_many(void)
 {
     const ai_key_t *keys[AI_KEY_STORE_BATCH];
-    int total = 2 * AI_KEY_STORE_PAGE + 50, i, added, sum = 0, seen = 0, bad = 0, pages = 0;
+    int total = 2 * AI_KEY_STORE_PAGE + AI_KEY_STORE_BATCH, i, added, sum = 0, seen = 0, bad = 0, pages = 0;
     apr_array_header_t *rows;
     const char *after = "";
 
