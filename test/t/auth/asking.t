@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# asking.t - how often is the database asked, and who goes first when it is slow?
+# asking.t - how often is the database asked, for whom not, and who goes first when it is slow?
 #
 # PostgreSQL counts: in the place of the table stands a view that does, and that takes 0.3 seconds for
 # each question. Four children, so four questions at a time.
@@ -20,7 +20,7 @@ use Time::HiRes qw(time);
 my ($CHILDREN, $TOGETHER, $CROWD, $TIMEOUT) = (4, 20, 40, 2);
 
 my $base  = KeyBase->new('pgsql');
-my $port  = OwnServer::free_port();
+my ($port, $strict) = map { OwnServer::free_port() } 1 .. 2;
 my @keys  = map { Keys::make(name => "key $_") } 1 .. 2;
 my ($known, $revoked) = @keys;
 $base->put(@keys);
@@ -41,6 +41,10 @@ AIAuthLookupTimeout ${TIMEOUT}s
 Listen 127.0.0.1:$port
 <VirtualHost 127.0.0.1:$port>
     AIAuthCacheTTL 800ms
+</VirtualHost>
+Listen 127.0.0.1:$strict
+<VirtualHost 127.0.0.1:$strict>
+    AIAuthFailures 5/1h
 </VirtualHost>
 END
 
@@ -135,6 +139,15 @@ $n = asked(sub {
     is_deeply([keys %{ gather() }], [200], 'is good all the time');
 });
 ok($n >= 2 && $n <= 8 * $CHILDREN, "and asked for again a few times ($n)");
+
+# An address that has failed too often: nothing is asked on its behalf any more.
+$n = asked(sub { ask(Keys::make(), $strict) for 1 .. 20 });
+ok($n >= 1 && $n <= 10, "of twenty invented ids twice as many are asked for as AIAuthFailures allows ($n)");
+is(ask($known, $strict), 200, 'a key that is remembered is let in all the same');
+my $cold = Keys::make();
+$base->server->sql('gateway', sprintf(q(INSERT INTO kept VALUES ('%s', 1, '%s', NULL, NULL, 0, 0, 0)), $cold->{id}, Keys::lines($cold) =~ s/\n//r));
+is(ask($cold, $strict), 'too_many_failed_attempts', 'one that would have to be looked up is not called bad');
+is(ask($cold), 200, 'and is good elsewhere');
 
 # ------------------------------------------------------------------------------ who goes first
 
