@@ -82,8 +82,10 @@ typedef struct database_t {
 const char *database_open(apr_pool_t *p, const char *text, int creates, const char *owner,
                           database_t *database);
 
-/* From here on the database has some time to answer what is asked next; then the program ends. */
+/* Around each question: from _wait on the database has some time to answer, then the program ends;
+ * after _rest nobody is hurried, as whoever reads what we print, or types a key. */
 void database_wait(database_t *database);
+void database_rest(void);
 
 /* NULL, or which tables are missing or old. */
 const char *database_check(apr_pool_t *p, database_t *database);

@@ -183,6 +183,11 @@ void database_wait(database_t *database)
     alarm(AI_DB_STATEMENT_S + AI_DB_CONNECT_S);
 }
 
+void database_rest(void)
+{
+    alarm(0);
+}
+
 /* -------------------------------------------------------------------------------- opening */
 
 const char *database_open(apr_pool_t *p, const char *text, int creates, const char *owner,
@@ -225,6 +230,7 @@ const char *database_check(apr_pool_t *p, database_t *database)
 
     database_wait(database);
     wrong = ai_db_version(ai_key_store_db(database->store), p, &ai_key_store_schema, &version);
+    database_rest();
     if (wrong) {
         return apr_pstrcat(p, database->name, ": ", wrong, NULL);
     }

@@ -34,6 +34,7 @@ static int migrate(call_t *call)
     for (i = 0; i < SCHEMAS_N; i++) {
         database_wait(&call->database);
         wrong = ai_db_migrate(call->db, call->pool, schemas[i], &from);
+        database_rest();
         if (wrong) {
             return fail(call, wrong);
         }
@@ -52,6 +53,7 @@ static int status(call_t *call)
     for (i = 0; i < SCHEMAS_N; i++) {
         database_wait(&call->database);
         wrong = ai_db_version(call->db, call->pool, schemas[i], &version);
+        database_rest();
         if (wrong) {
             return fail(call, wrong);
         }

@@ -27,12 +27,15 @@ static const char *say(database_source_t *self, const char *wrong)
 static const char *find(void *self_in, apr_pool_t *p, const char *id, const ai_key_t **key)
 {
     database_source_t *self = self_in;
+    ai_key_store_outcome_e outcome;
     ai_key_row_t row;
     const char *wrong;
 
     *key = NULL;
     database_wait(&self->database);
-    switch (ai_key_store_find(self->database.store, p, ai_slice_of(id), &row, &wrong)) {
+    outcome = ai_key_store_find(self->database.store, p, ai_slice_of(id), &row, &wrong);
+    database_rest();
+    switch (outcome) {
     case AI_KEY_STORE_FOUND:
         break;
     case AI_KEY_STORE_NONE:
@@ -50,14 +53,16 @@ static const char *find(void *self_in, apr_pool_t *p, const char *id, const ai_k
 static const char *add(void *self_in, const ai_key_t *const *keys, int n, int *added)
 {
     database_source_t *self = self_in;
+    ai_key_store_outcome_e outcome;
     const char *wrong;
     apr_pool_t *scratch;
     int i;
 
-    database_wait(&self->database);
     apr_pool_create(&scratch, self->pool);
-    if (ai_key_store_add(self->database.store, scratch, keys, n, added, &wrong)
-        != AI_KEY_STORE_FOUND) {
+    database_wait(&self->database);
+    outcome = ai_key_store_add(self->database.store, scratch, keys, n, added, &wrong);
+    database_rest();
+    if (outcome != AI_KEY_STORE_FOUND) {
         return say(self, wrong);
     }
     apr_pool_destroy(scratch);
@@ -90,6 +95,7 @@ static const char *change(void *self_in, const ai_key_t *key)
     database_wait(&self->database);
     outcome = ai_key_store_update(self->database.store, self->pool, key, version_of(self, key->id),
                                   &wrong);
+    database_rest();
     return judge(self, outcome, wrong);
 }
 
@@ -102,6 +108,7 @@ static const char *drop(void *self_in, const char *id)
     server_note(&self->server, id);
     database_wait(&self->database);
     outcome = ai_key_store_delete(self->database.store, self->pool, id, version_of(self, id), &wrong);
+    database_rest();
     return judge(self, outcome, wrong);
 }
 
@@ -112,6 +119,7 @@ static const char *save(void *self_in)
 
     database_wait(&self->database);
     wrong = ai_db_commit(ai_key_store_db(self->database.store), self->pool);
+    database_rest();
     /* Also where it failed: the answer alone may have been lost. */
     server_tell(&self->server);
     return wrong ? say(self, wrong) : NULL;
@@ -122,6 +130,7 @@ static const char *walk(void *self_in, key_visit_fn *visit, void *baton)
     database_source_t *self = self_in;
     char after[AI_KEY_ID + 1] = "";
     apr_array_header_t *rows = NULL;
+    ai_key_store_outcome_e outcome;
     const char *wrong = NULL;
     apr_pool_t *page, *scratch;
     int i;
@@ -131,8 +140,9 @@ static const char *walk(void *self_in, key_visit_fn *visit, void *baton)
     do {
         apr_pool_clear(page);
         database_wait(&self->database);
-        if (ai_key_store_page(self->database.store, page, after, &rows, &wrong)
-            != AI_KEY_STORE_FOUND) {
+        outcome = ai_key_store_page(self->database.store, page, after, &rows, &wrong);
+        database_rest();
+        if (outcome != AI_KEY_STORE_FOUND) {
             return say(self, wrong);
         }
         for (i = 0; !wrong && i < rows->nelts; i++) {
@@ -156,6 +166,7 @@ static const char *again(void *self_in)
     apr_hash_clear(self->versions);
     ai_db_rollback(db, self->pool);
     wrong = ai_db_begin(db, self->pool);
+    database_rest();
     return wrong ? say(self, wrong) : NULL;
 }
 
