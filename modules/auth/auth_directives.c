@@ -88,7 +88,7 @@ static const char *set_key_file(cmd_parms *cmd, void *dir, const char *arg)
     if (!path) {
         return apr_psprintf(cmd->pool, "AIAuthKeyFile: '%s' is no path", arg);
     }
-    conf->file = auth_keyfile_open(cmd, path, &wrong);
+    conf->file = auth_file_open(cmd, path, &auth_file_keys, &wrong);
     return conf->file ? NULL : apr_psprintf(cmd->pool, "AIAuthKeyFile: %s: %s", path, wrong);
 }
 

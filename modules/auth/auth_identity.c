@@ -77,7 +77,7 @@ static const ai_key_t *look_up(request_rec *r, ai_slice_t text, ai_slice_t id,
 {
     const auth_server_conf_t *conf =
         ap_get_module_config(r->server->module_config, &ai_auth_module);
-    const ai_keys_t *keys = conf->file ? auth_keyfile_hold(conf->file, r->pool) : NULL;
+    const ai_keys_t *keys = conf->file ? auth_file_hold(conf->file, r->pool, NULL) : NULL;
     const ai_key_t *key = keys ? ai_keys_find(keys, id) : NULL;
     unsigned char digest[AI_KEY_DIGEST];
 

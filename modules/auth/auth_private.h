@@ -9,7 +9,7 @@
 
 #include "ai_conf.h"
 #include "ai_key.h"
-#include "auth_keyfile.h"
+#include "auth_file.h"
 #include "mod_ai.h"
 
 extern AI_EXPORT module ai_auth_module;
@@ -28,7 +28,7 @@ typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUT
 
 /* Of a host. */
 typedef struct auth_server_conf_t {
-    auth_keyfile_t *file;                       /* NULL: this host has no keys in a file */
+    auth_file_t *file;                          /* NULL: this host has no keys in a file */
     apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
 } auth_server_conf_t;
 

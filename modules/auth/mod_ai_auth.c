@@ -4,10 +4,10 @@
  *
  * Callers are known by a key of this gateway, or by any other login of httpd's. A key is taken out
  * of the request before anything can log it (auth_conceal.c), made the caller (auth_identity.c,
- * auth_keyfile.c), and "Require ai-..." decides by it (auth_require.c). What a key itself allows is
+ * auth_file.c), and "Require ai-..." decides by it (auth_require.c). What a key itself allows is
  * enforced whatever is required.
  *
- * Lives in: r->pool, the configuration pool.  Shared state: the key table (auth_keyfile.c).
+ * Lives in: r->pool, the configuration pool.  Shared state: the key table (auth_file.c).
  * May block: on the caller, where Require asks for the model of a body.
  */
 
@@ -132,7 +132,7 @@ static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)pconf;
     (void)plog;
     (void)ptemp;
-    auth_keyfile_begin();
+    auth_file_begin();
     return OK;
 }
 
@@ -152,13 +152,13 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 
 static void on_child_init(apr_pool_t *p, server_rec *s)
 {
-    auth_keyfile_watch(p, s);
+    auth_file_watch(p, s);
 }
 
 static int on_monitor(apr_pool_t *p, server_rec *s)
 {
     (void)p;
-    auth_keyfile_look(s);
+    auth_file_look(s);
     return DECLINED;
 }
 

@@ -121,6 +121,7 @@ static void check_parts(apr_pool_t *p, const char *text, size_t n)
         return;
     }
     must(ai_json_type(claims.root) == AI_JSON_OBJECT);
+    must(ai_jwt_look(p, ai_slice_of(token), &wrong) == AI_JWT_READS && strcmp(wrong, "i") == 0);
     must(expires == 0 || expires > rule.now);
     must(ai_json_string_is(ai_json_doc_get(&claims, "iss"), "i"));
     check_claim(p, &claims, "sub");
