@@ -93,6 +93,16 @@ const void *auth_held_take(auth_held_t *held, apr_pool_t *p, apr_uint32_t *numbe
     return content->data;
 }
 
+apr_uint32_t auth_held_number(auth_held_t *held)
+{
+    apr_uint32_t number;
+
+    apr_thread_mutex_lock(held->lock);
+    number = held->number;
+    apr_thread_mutex_unlock(held->lock);
+    return number;
+}
+
 void auth_held_replace(auth_held_t *held, apr_pool_t *pool, const void *data)
 {
     content_t *content = apr_palloc(pool, sizeof(*content)), *old;

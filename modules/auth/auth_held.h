@@ -22,6 +22,9 @@ apr_pool_t *auth_held_pool(void);
  * which one it is, 1 for the first. Thread-safe. */
 const void *auth_held_take(auth_held_t *held, apr_pool_t *p, apr_uint32_t *number);
 
+/* Which one it is now; 0: none yet. Thread-safe. */
+apr_uint32_t auth_held_number(auth_held_t *held);
+
 /* Puts a content, which lives in pool, in the place of the one before. Thread-safe. */
 void auth_held_replace(auth_held_t *held, apr_pool_t *pool, const void *content);
 

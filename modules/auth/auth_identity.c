@@ -2,8 +2,9 @@
 /*
  * auth_identity.c - who calls?
  *
- * A key's record says who: r->user and the notes. Where there is no key it is whoever another module
- * of httpd made r->user, and AIAuthIdentity says what that login is here.
+ * A key's record says who, or a token's claims (auth_token.c): r->user and the notes. Where there is
+ * neither it is whoever another module of httpd made r->user, and AIAuthIdentity says what that login
+ * is here.
  *
  * A key wins over a certificate that comes with it: who shows one wants to be known by it. A bad key
  * is refused even where another login would do.
@@ -13,9 +14,11 @@
 
 #include <apr_strings.h>
 #include <httpd.h>
+#include <http_core.h>
 #include <http_log.h>
 
 #include "auth_private.h"
+#include "auth_token.h"
 
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message)
@@ -45,9 +48,16 @@ static void note_caller(ai_request_t *air, ai_note_e name, const char *value)
     }
 }
 
-/* ------------------------------------------------------------------------- by a key */
+const auth_issuer_t *auth_issuer_of(const ai_request_t *air)
+{
+    const auth_request_t *auth = auth_request_of(air->r);
 
-static int refuse_key(ai_request_t *air, const char *reason, const char *message)
+    return auth && auth->good ? auth->issuer : NULL;
+}
+
+/* --------------------------------------------------------------- by a key or a token */
+
+int auth_refuse_login(ai_request_t *air, const char *reason, const char *message)
 {
     apr_table_setn(air->r->err_headers_out, "WWW-Authenticate",
                    "Bearer realm=\"ai\", error=\"invalid_token\"");
@@ -111,20 +121,24 @@ int auth_authenticate(ai_request_t *air)
     if (!auth || !auth->text) {
         return DECLINED;
     }
-    if (auth->key) {
+    if (auth->key || auth->good) {
         return OK;
     }
     if (auth->ambiguous) {
-        return refuse_key(air, "ambiguous_key", "There are two different keys in this request.");
+        return auth_refuse_login(air, "ambiguous_key",
+                                 "There are two different keys or tokens in this request.");
+    }
+    if (auth->token) {
+        return auth_token_authenticate(air, auth);
     }
     text = ai_slice_of(auth->text);
     if (ai_key_look(text, &id) != AI_KEY_WELL) {
-        return refuse_key(air, "malformed_api_key",
-                          "This key is damaged; it was perhaps not copied whole.");
+        return auth_refuse_login(air, "malformed_api_key",
+                                 "This key is damaged; it was perhaps not copied whole.");
     }
     auth->key = look_up(air->r, text, id, &verdict);
     if (!auth->key) {
-        return refuse_key(air, ai_key_reason(verdict), message_of(verdict));
+        return auth_refuse_login(air, ai_key_reason(verdict), message_of(verdict));
     }
     become(air, auth->key);
     if (!ai_key_allows_endpoint(auth->key, ai_endpoint_name(air->endpoint))) {
@@ -133,6 +147,17 @@ int auth_authenticate(ai_request_t *air)
                                        ai_endpoint_name(air->endpoint), "'.", NULL));
     }
     return OK;
+}
+
+int auth_refuse_stray(ai_request_t *air)
+{
+    const auth_request_t *auth = auth_request_of(air->r);
+
+    if (!auth || !auth->stray || air->r->user || ap_auth_type(air->r)) {
+        return OK;
+    }
+    return auth_refuse_login(air, "issuer_unknown",
+                             "Nobody here knows the issuer of this token.");
 }
 
 /* ---------------------------------------------------------------- by another login */
@@ -149,7 +174,7 @@ int auth_map_login(ai_request_t *air)
     auth_request_t *auth;
     int i;
 
-    if (!r->user || auth_key_of(air)) {
+    if (!r->user || auth_key_of(air) || auth_issuer_of(air)) {
         return OK;
     }
     auth = auth_request_get(r);

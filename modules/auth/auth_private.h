@@ -30,6 +30,7 @@ typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUT
 typedef struct auth_server_conf_t {
     auth_file_t *file;                          /* NULL: this host has no keys in a file */
     apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
+    apr_array_header_t *issuers;                /* of const auth_issuer_t *; NULL: no tokens */
 } auth_server_conf_t;
 
 /* Of a location. */
@@ -51,8 +52,12 @@ const char *auth_fact_name(auth_fact_e fact);
 
 /* What this module knows of a request. */
 typedef struct auth_request_t {
-    const char *text;    /* the key that came with it, or NULL; never logged, never sent on */
+    const char *text;    /* the key or token that came with it, or NULL; never logged, never sent on */
+    int token;           /* 1: text is a token, not a key */
+    const struct auth_issuer_t *issuer; /* that it says it is of; NULL: that cannot be read */
     int ambiguous;       /* 1 when there were two that differ */
+    int stray;           /* 1 when there was a token of an issuer that nobody here knows */
+    int good;            /* 1 once the token proved good */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
     int mapped;          /* 1 once AIAuthIdentity was evaluated */
     int hushed;          /* 1 while r->log is ours; then log is what it was before */
@@ -81,6 +86,12 @@ int auth_map_login(ai_request_t *air);
 const char *auth_model_of(const ai_request_t *air);
 /* The good key of the request, or NULL. */
 const ai_key_t *auth_key_of(const ai_request_t *air);
+/* The issuer of the good token of the request, or NULL. */
+const struct auth_issuer_t *auth_issuer_of(const ai_request_t *air);
+/* Where nobody else knows the caller: refuses a token that is of nobody here. OK or a status. */
+int auth_refuse_stray(ai_request_t *air);
+/* Refuses a key or token, 401. */
+int auth_refuse_login(ai_request_t *air, const char *reason, const char *message);
 /* Refuses the request; text must outlive it. Returns status. */
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message);
