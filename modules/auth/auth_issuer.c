@@ -166,9 +166,6 @@ const char *auth_issuer_audience(cmd_parms *cmd, void *issuer_in, const char *au
     if (issuer->audience || issuer->any_audience) {
         return "AIAuthAudience: there is one already";
     }
-    if (!*audience) {
-        return "AIAuthAudience: needs a text that is not empty, or any";
-    }
     issuer->any_audience = ap_cstr_casecmp(audience, "any") == 0;
     issuer->audience = issuer->any_audience ? NULL : audience;
     return NULL;
@@ -193,9 +190,6 @@ const char *auth_issuer_claim(cmd_parms *cmd, void *issuer_in, const char *fact,
     }
     if (issuer->claims[i].path) {
         return apr_psprintf(cmd->pool, "AIAuthClaim: there is one already for %s", fact);
-    }
-    if (!*path) {
-        return "AIAuthClaim: needs the name of a claim";
     }
     if (i == AUTH_FACT_TENANT && n && (prefix[0] == '/' || prefix[n - 1] != '/')) {
         return apr_psprintf(cmd->pool, "AIAuthClaim: '%s' is no prefix of a tenant; that is a path, "

@@ -326,7 +326,7 @@ void auth_jwks_start(apr_pool_t *p, server_rec *s)
 
 /* ------------------------------------------------------------------------- for requests */
 
-const ai_jwks_t *auth_jwks_hold(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number)
+static const ai_jwks_t *hold(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number)
 {
     return auth_slot_is_usable(set->slot, apr_time_now()) ? auth_held_take(set->held, p, number)
                                                           : NULL;
@@ -356,26 +356,30 @@ static void await(const wish_t *wish, apr_time_t until, int (*is_over)(const wis
     apr_thread_mutex_unlock(child.lock);
 }
 
-/* There is a set; or an attempt has failed, and the next one is not due. */
+/* 1 when what is in the slot is what has been read here. */
+static int is_current(auth_jwks_t *set)
+{
+    return auth_slot_generation(set->slot) == apr_atomic_read32(&set->generation);
+}
+
+/* There is a set, and this child has read it; or an attempt has failed, and the next is not due. */
 static int is_there(const wish_t *wish)
 {
     const auth_slot_t *slot = wish->set->slot;
 
-    return auth_slot_rests(slot)
-           || (auth_slot_is_usable(slot, apr_time_now()) && auth_held_number(wish->set->held));
+    return auth_slot_is_usable(slot, apr_time_now()) ? is_current(wish->set)
+                                                     : auth_slot_rests(slot);
 }
 
 const ai_jwks_t *auth_jwks_await(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number,
                                  apr_interval_time_t time)
 {
-    const ai_jwks_t *jwks = auth_jwks_hold(set, p, number);
     wish_t wish = { .set = set };
 
-    if (!jwks) {
+    if (!is_there(&wish)) {
         await(&wish, auth_slot_begun(set->slot) + time, is_there);
-        jwks = auth_jwks_hold(set, p, number);
     }
-    return jwks;
+    return hold(set, p, number);
 }
 
 /* Another reading is there; or what was asked is answered, and the answer has been read. */
@@ -384,8 +388,7 @@ static int is_renewed(const wish_t *wish)
     auth_jwks_t *set = wish->set;
 
     return auth_held_number(set->held) != wish->number
-           || (auth_slot_has_answered(set->slot, wish->asked)
-               && auth_slot_generation(set->slot) == apr_atomic_read32(&set->generation));
+           || (auth_slot_has_answered(set->slot, wish->asked) && is_current(set));
 }
 
 const ai_jwks_t *auth_jwks_renew(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number,
@@ -395,6 +398,6 @@ const ai_jwks_t *auth_jwks_renew(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *
     const ai_jwks_t *jwks;
 
     await(&wish, wish.asked + time, is_renewed);
-    jwks = auth_jwks_hold(set, p, number);
+    jwks = hold(set, p, number);
     return *number != wish.number ? jwks : NULL;
 }

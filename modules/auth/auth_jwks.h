@@ -34,18 +34,16 @@ void auth_jwks_share(apr_pool_t *p, server_rec *s);
 void auth_jwks_start(apr_pool_t *p, server_rec *s);
 
 /* The set as it is now, good until p is cleared; number: which one it is, see auth_held_take().
- * NULL: there is none (yet), or it is too old. Thread-safe. */
-const ai_jwks_t *auth_jwks_hold(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number);
-
-/* The same, but waits for the first one to come, at most so long. */
+ * Where there is none yet, or a newer one than this child has read, it waits, at most so long. NULL:
+ * there is none, or it is too old. Thread-safe. */
 const ai_jwks_t *auth_jwks_await(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number,
                                  apr_interval_time_t time);
 
 /*
  * A token names a key that the set does not have. Asks for the set to be fetched before its time,
  * at most once a minute for the whole server, and waits for that at most so long; whoever comes
- * later than that waits no more. Returns the set that came since the one with *number, as
- * auth_jwks_hold(); NULL where there is no other.
+ * later than that waits no more. Returns the set that came since the one with *number, and its
+ * number; NULL where there is no other.
  */
 const ai_jwks_t *auth_jwks_renew(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number,
                                  apr_interval_time_t time);
