@@ -57,7 +57,7 @@ const auth_issuer_t *auth_issuer_of(const ai_request_t *air)
 
 /* --------------------------------------------------------------- by a key or a token */
 
-int auth_refuse_login(ai_request_t *air, const char *reason, const char *message)
+static int refuse_key(ai_request_t *air, const char *reason, const char *message)
 {
     apr_table_setn(air->r->err_headers_out, "WWW-Authenticate",
                    "Bearer realm=\"ai\", error=\"invalid_token\"");
@@ -125,20 +125,19 @@ int auth_authenticate(ai_request_t *air)
         return OK;
     }
     if (auth->ambiguous) {
-        return auth_refuse_login(air, "ambiguous_key",
-                                 "There are two different keys or tokens in this request.");
+        return refuse_key(air, "ambiguous_key", "There are two different keys in this request.");
     }
     if (auth->token) {
         return auth_token_authenticate(air, auth);
     }
     text = ai_slice_of(auth->text);
     if (ai_key_look(text, &id) != AI_KEY_WELL) {
-        return auth_refuse_login(air, "malformed_api_key",
-                                 "This key is damaged; it was perhaps not copied whole.");
+        return refuse_key(air, "malformed_api_key",
+                          "This key is damaged; it was perhaps not copied whole.");
     }
     auth->key = look_up(air->r, text, id, &verdict);
     if (!auth->key) {
-        return auth_refuse_login(air, ai_key_reason(verdict), message_of(verdict));
+        return refuse_key(air, ai_key_reason(verdict), message_of(verdict));
     }
     become(air, auth->key);
     if (!ai_key_allows_endpoint(auth->key, ai_endpoint_name(air->endpoint))) {
@@ -149,6 +148,11 @@ int auth_authenticate(ai_request_t *air)
     return OK;
 }
 
+int auth_refuse_login(ai_request_t *air, const char *reason, const char *message)
+{
+    return refuse_key(air, reason, message);
+}
+
 int auth_refuse_stray(ai_request_t *air)
 {
     const auth_request_t *auth = auth_request_of(air->r);
@@ -156,8 +160,7 @@ int auth_refuse_stray(ai_request_t *air)
     if (!auth || !auth->stray || air->r->user || ap_auth_type(air->r)) {
         return OK;
     }
-    return auth_refuse_login(air, "issuer_unknown",
-                             "Nobody here knows the issuer of this token.");
+    return refuse_key(air, "issuer_unknown", "Nobody here knows the issuer of this token.");
 }
 
 /* ---------------------------------------------------------------- by another login */
