@@ -326,10 +326,13 @@ void auth_jwks_start(apr_pool_t *p, server_rec *s)
 
 /* ------------------------------------------------------------------------- for requests */
 
+/* A child of an old generation whose slot is another URL's now goes on with what it has. */
 static const ai_jwks_t *hold(auth_jwks_t *set, apr_pool_t *p, apr_uint32_t *number)
 {
-    return auth_slot_is_usable(set->slot, apr_time_now()) ? auth_held_take(set->held, p, number)
-                                                          : NULL;
+    if (auth_slot_is_of(set->slot, set->url) && !auth_slot_is_usable(set->slot, apr_time_now())) {
+        return NULL;
+    }
+    return auth_held_take(set->held, p, number);
 }
 
 /* What a request waits for. */
@@ -367,6 +370,9 @@ static int is_there(const wish_t *wish)
 {
     const auth_slot_t *slot = wish->set->slot;
 
+    if (!auth_slot_is_of(slot, wish->set->url)) {
+        return 1; /* nothing will come */
+    }
     return auth_slot_is_usable(slot, apr_time_now()) ? is_current(wish->set)
                                                      : auth_slot_rests(slot);
 }
@@ -387,7 +393,7 @@ static int is_renewed(const wish_t *wish)
 {
     auth_jwks_t *set = wish->set;
 
-    return auth_held_number(set->held) != wish->number
+    return !auth_slot_is_of(set->slot, set->url) || auth_held_number(set->held) != wish->number
            || (auth_slot_has_answered(set->slot, wish->asked) && is_current(set));
 }
 

@@ -81,6 +81,14 @@ static void set(volatile apr_uint64_t *time, apr_time_t value)
 
 /* ------------------------------------------------------------------------- the memory */
 
+/* 1 when the slot's byte of the file is locked, or given back. */
+static int lock(const auth_slot_t *slot, short type)
+{
+    struct flock how = { .l_type = type, .l_whence = SEEK_SET, .l_start = slot - slots, .l_len = 1 };
+
+    return lock_file < 0 || fcntl(lock_file, F_SETLK, &how) == 0;
+}
+
 static int open_lock_file(apr_pool_t *p, server_rec *s)
 {
     const char *path = ap_runtime_dir_relative(p, "ai-auth-jwks.lock");
@@ -133,26 +141,51 @@ auth_slot_t *auth_slot_find(const char *url)
     return i < slots_n ? &slots[i] : NULL;
 }
 
-void auth_slots_share(apr_pool_t *p, server_rec *s, const char *const *urls, int n)
+/* Gives those URLs a slot that have none. 0 when there are not enough. A slot that a child of the old
+ * generation has in hand is passed by: it would write what it fetches into it. */
+static int give_all(const char *const *urls, int n)
 {
-    apr_size_t size;
     int i, at = 0;
 
-    slots_n = (n + STEP - 1) / STEP * STEP;
-    size = (apr_size_t)slots_n * sizeof(*slots);
-    slots = ai_segment_get(s, "auth-jwks", size, LAYOUT);
-    if (!slots) {
-        slots = apr_pcalloc(p, size);
-    }
-    lock_file = open_lock_file(p, s);
     for (i = 0; i < n; i++) {
         if (auth_slot_find(urls[i])) {
             continue;
         }
-        while (at < slots_n && is_one_of(slots[at].url, urls, n)) {
+        while (at < slots_n && (is_one_of(slots[at].url, urls, n) || !lock(&slots[at], F_WRLCK))) {
             at++;
         }
+        if (at == slots_n) {
+            return 0;
+        }
         give(&slots[at], urls[i]);
+        lock(&slots[at], F_UNLCK);
+    }
+    return 1;
+}
+
+static void find_memory(apr_pool_t *p, server_rec *s)
+{
+    apr_size_t size = (apr_size_t)slots_n * sizeof(*slots);
+
+    slots = ai_segment_get(s, "auth-jwks", size, LAYOUT);
+    if (!slots) {
+        slots = apr_pcalloc(p, size);
+    }
+}
+
+void auth_slots_share(apr_pool_t *p, server_rec *s, const char *const *urls, int n)
+{
+    int file;
+
+    slots_n = (n + STEP - 1) / STEP * STEP;
+    file = lock_file = open_lock_file(p, s);
+    find_memory(p, s);
+    if (!give_all(urls, n)) {
+        slots_n += STEP; /* memory of another size is new: nobody else has any of it */
+        lock_file = -1;
+        find_memory(p, s);
+        give_all(urls, n);
+        lock_file = file;
     }
 }
 
@@ -179,7 +212,12 @@ int auth_slot_read(const auth_slot_t *slot, const char *url, apr_pool_t *p, ai_s
     memcpy(copy, from->bytes, text->n);
     copy[text->n] = '\0';
     text->p = copy;
-    return auth_slot_generation(slot) == *generation && strcmp(slot->url, url) == 0;
+    return auth_slot_generation(slot) == *generation && auth_slot_is_of(slot, url);
+}
+
+int auth_slot_is_of(const auth_slot_t *slot, const char *url)
+{
+    return strcmp(slot->url, url) == 0;
 }
 
 int auth_slot_is_usable(const auth_slot_t *slot, apr_time_t now)
@@ -225,20 +263,12 @@ int auth_slot_is_due(const auth_slot_t *slot)
     return now >= due || due > now + AGE_MOST || get(&slot->asked) != get(&slot->answered);
 }
 
-/* 1 when the slot's byte of the file is locked, or given back. */
-static int lock(const auth_slot_t *slot, short type)
-{
-    struct flock how = { .l_type = type, .l_whence = SEEK_SET, .l_start = slot - slots, .l_len = 1 };
-
-    return lock_file < 0 || fcntl(lock_file, F_SETLK, &how) == 0;
-}
-
 int auth_slot_claim(auth_slot_t *slot, const char *url, apr_time_t *asked)
 {
     if (!lock(slot, F_WRLCK)) {
         return 0;
     }
-    if (strcmp(slot->url, url) != 0 || !auth_slot_is_due(slot)) {
+    if (!auth_slot_is_of(slot, url) || !auth_slot_is_due(slot)) {
         lock(slot, F_UNLCK);
         return 0;
     }

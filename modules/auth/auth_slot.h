@@ -30,9 +30,12 @@ auth_slot_t *auth_slot_find(const char *url);
 apr_uint32_t auth_slot_generation(const auth_slot_t *slot);
 
 /* A copy of the text in p. 0 when there is none, or it changed meanwhile, or the slot is not url's
- * any more (a later configuration has given it to another one). */
+ * any more. */
 int auth_slot_read(const auth_slot_t *slot, const char *url, apr_pool_t *p, ai_slice_t *text,
                    apr_uint32_t *generation);
+
+/* 1 while it is url's; a later configuration may have given it to another one. */
+int auth_slot_is_of(const auth_slot_t *slot, const char *url);
 
 /* 1 when there is a text that is not too old. */
 int auth_slot_is_usable(const auth_slot_t *slot, apr_time_t now);

@@ -82,7 +82,7 @@ static void check_set(apr_pool_t *p, ai_slice_t text)
 
 static void check_token(apr_pool_t *p, ai_slice_t token)
 {
-    const char *wrong, *mac;
+    const char *wrong, *mac, *issuer;
     const ai_jwks_t *jwks = ai_jwks_read(p, AI_SLICE(set), &wrong);
     ai_slice_t payload = { NULL, 0 };
     const char *dot = NULL;
@@ -92,6 +92,7 @@ static void check_token(apr_pool_t *p, ai_slice_t token)
         dot = token.p[i] == '.' ? token.p + i : dot;
     }
     check_encoding(p, token);
+    must(ai_jwt_look(p, token, &issuer) == AI_JWT_READS || !issuer);
     if (ai_jws_verify(p, jwks, token, &payload) != AI_JWT_GOOD) {
         must(payload.p == NULL);
         return;

@@ -231,6 +231,20 @@ is_deeply(verdicts($rotated, 20), { 200 => 20 }, 'also those that came later');
 is_deeply({ map { $_ => $issuer{$_}->fetches } keys %were }, \%were, 'nothing was fetched for it');
 is_deeply(verdicts($good{nobody}, 10), { 200 => 10 }, 'nor forgotten of an issuer who is away');
 
+# The slot of a URL that is configured no more is another one's.
+my $moved = Issuer->new;
+$moved->serves(Tokens::set($new));
+my $text = $server->read_file('httpd.conf');
+$text =~ s/\Q@{[ $issuer{removal}->url ]}\E/$moved->url/e or die "no such URL in httpd.conf\n";
+Keys::put("$server->{dir}/httpd.conf", $text);
+$were{removal} = $issuer{removal}->fetches;
+$issuer{removal}->serves($before);
+$server->graceful;
+is(verdict(token_of('removal', $new)), 200, 'an issuer that has moved');
+is_deeply(verdicts($good{removal}, 20), { '401 token_key_unknown' => 20 }, 'is asked at its new place');
+is_deeply([$moved->fetches, $issuer{removal}->fetches], [1, $were{removal}], 'once, and no more at the old one');
+is_deeply(verdicts($rotated, 20), { 200 => 20 }, 'the others have what they had');
+
 $server->stop;
 ok(!-e "$server->{dir}/ai-auth-jwks.shm", 'the memory goes with the server');
 done_testing();
