@@ -292,4 +292,6 @@ Keys::put("$dir/public", '{"keys":[');
 Gate::await('a word on the broken file', sub { return $server->said =~ m{AI0204: AIAuthJWKS $dir/public: no JSON} });
 is(verdict($fresh), 200, 'a broken file changes nothing');
 
+$server->stop;
+unlike($server->said, qr/AddressSanitizer|LeakSanitizer|runtime error:|Segmentation|Assertion|exit signal/, 'no child died');
 done_testing();
