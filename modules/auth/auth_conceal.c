@@ -94,10 +94,13 @@ static int take(request_rec *r, ai_slice_t text)
     return 0;
 }
 
-/* 1 when there can be something in a text that take() takes. */
-static int may_hold(const char *text)
+/* 1 when there can be something in a text that is taken. */
+static int may_hold(const request_rec *r, const char *text)
 {
-    return strstr(text, AI_KEY_PREFIX) || strchr(text, '.');
+    const auth_server_conf_t *conf =
+        ap_get_module_config(r->server->module_config, &ai_auth_module);
+
+    return strstr(text, AI_KEY_PREFIX) || (conf->issuers && strchr(text, '.'));
 }
 
 /* ----------------------------------------------------------------------------- headers */
@@ -151,7 +154,7 @@ static const char *take_elements(request_rec *r, const char *value, int protocol
     const char *from = value;
     int taken = 0;
 
-    if (!may_hold(value)) {
+    if (!may_hold(r, value)) {
         return value;
     }
     rest = apr_array_make(r->pool, 2, sizeof(const char *));
@@ -223,7 +226,7 @@ static const char *take_from_query(request_rec *r, const char *query)
     const char *from = query;
     int taken = 0;
 
-    if (!strchr(query, '%') && !may_hold(query)) {
+    if (!strchr(query, '%') && !may_hold(r, query)) {
         return query;
     }
     rest = apr_array_make(r->pool, 4, sizeof(const char *));
