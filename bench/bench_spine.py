@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench_spine - what does the road itself cost, when nothing on it limits, stores or checks?"""
 
-import os
-import re
 import time
 
-from contenders import (CONF, PATH, chat, hold_open, load_fully, middle, play_rounds, question,
-                        start_haproxy, start_httpd, start_nginx, stream_question)
+from contenders import (PATH, chat, hold_open, instructions_each, load_fully, middle, play_rounds,
+                        question, start_haproxy, start_httpd, start_nginx, stream_question)
 from figures import Figure, attempt
 from lab import Trouble, wait_for
 
@@ -90,37 +88,14 @@ def measure_latency(lab, servers, quick, say):
 
 # ------------------------------------------------------------------------- instructions
 
-def count_instructions(lab, sim, kind, requests):
-    """Instructions of one httpd from its start to its end, with that many requests between."""
-    name = "%s-%d" % (kind, requests)
-    port = lab.free_port()
-    conf = lab.write_httpd(name, os.path.join(CONF, kind + ".conf.in"), port, children=1,
-                           servers=1, threads=4, sim_port=sim.port)
-    counts = lab.path(name, "callgrind.out")
-    # --vgdb=no: else it leaves pipes in /tmp.
-    server = lab.start(name, [lab.rival("valgrind"), "--tool=callgrind", "--vgdb=no",
-                              "--callgrind-out-file=" + counts, lab.httpd, "-X", "-d",
-                              lab.path(name), "-f", conf], port)
-    if os.path.exists(counts):
-        os.chmod(counts, 0o666)  # opened as root, to be written by whom httpd becomes
-    got = lab.load(server.url + PATH, "--requests", requests, *question())
-    lab.stop(server)
-    if got["ok"] != requests:
-        raise Trouble("%s under valgrind: %d of %d ok" % (kind, got["ok"], requests))
-    with open(counts, encoding="utf-8") as file:
-        return int(re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M).group(1))
-
-
 def measure_instructions(lab, quick, say):
     if not lab.rival("valgrind"):
         say.note("instructions: no valgrind here")
         return
-    few, many = 100, 400 if quick else 1100
     sim = lab.start_sim(log=False)
     each = {}
     for kind in ("proxypass", "gateway"):
-        each[kind] = (count_instructions(lab, sim, kind, many) -
-                      count_instructions(lab, sim, kind, few)) / (many - few)
+        each[kind] = instructions_each(lab, sim, kind, quick, question())
         say.note("instructions per request %-10s %7.0f, without the kernel's" % (kind, each[kind]))
     say.figure("instructions_ratio", each["gateway"] / each["proxypass"])
 

@@ -7,6 +7,7 @@ rounds, and what counts is the median over the rounds of the ratio within one ro
 
 import json
 import os
+import re
 import statistics
 
 from lab import TOP, Trouble, cpu_seconds, memory_kb, tree_of
@@ -91,6 +92,35 @@ def load_fully(lab, server, seconds, *options):
     if got["errors"]:
         raise Trouble("%s: %d errors under plain load" % (server.name, got["errors"]))
     return got["rate"], (cpu_seconds(server.pid) - before) / got["ok"] * 1e6
+
+
+def count_instructions(lab, sim, kind, requests, options, name, values):
+    """Instructions of one httpd from its start to its end, with that many requests between."""
+    name = "%s-%d" % (name, requests)
+    port = lab.free_port()
+    conf = lab.write_httpd(name, os.path.join(CONF, kind + ".conf.in"), port, children=1,
+                           servers=1, threads=4, sim_port=sim.port, **values)
+    counts = lab.path(name, "callgrind.out")
+    # --vgdb=no: else it leaves pipes in /tmp.
+    server = lab.start(name, [lab.rival("valgrind"), "--tool=callgrind", "--vgdb=no",
+                              "--callgrind-out-file=" + counts, lab.httpd, "-X", "-d",
+                              lab.path(name), "-f", conf], port)
+    if os.path.exists(counts):
+        os.chmod(counts, 0o666)  # opened as root, to be written by whom httpd becomes
+    got = lab.load(server.url + PATH, "--requests", requests, *options)
+    lab.stop(server)
+    if got["ok"] != requests:
+        raise Trouble("%s under valgrind: %d of %d ok" % (name, got["ok"], requests))
+    with open(counts, encoding="utf-8") as file:
+        return int(re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M).group(1))
+
+
+def instructions_each(lab, sim, kind, quick, options, name=None, **values):
+    """Instructions that one request costs an httpd of that kind in user space."""
+    few, many = 100, 400 if quick else 1100
+    counts = [count_instructions(lab, sim, kind, requests, options, name or kind, values)
+              for requests in (few, many)]
+    return (counts[1] - counts[0]) / (many - few)
 
 
 def hold_open(lab, server, streams, warm, *options):

@@ -197,7 +197,8 @@ class Lab:
             self.shell(os.path.join(TOP, "build", "setup"))
         self.sim_program = self.part("ai-sim")
         self.load_program = self.part("ai-load")
-        self.modules = {name: self.part(name) for name in ("mod_ai.so", "mod_ai_route.so")}
+        self.modules = {name: self.part(name) for name in ("mod_ai.so", "mod_ai_auth.so",
+                                                       "mod_ai_route.so")}
         self.httpd = self.make_variable("AI_HTTPD")
         self.httpd_modules = self.make_variable("AI_HTTPD_LIBEXECDIR")
         listed = subprocess.run([self.httpd, "-l"], stdout=subprocess.PIPE, check=True).stdout
@@ -342,7 +343,8 @@ class Lab:
         this server does; the common part is bench/conf/httpd.conf.in."""
         folder = self.path(name)
         os.makedirs(folder, exist_ok=True)
-        settings = {"children": 2, "servers": 6, "threads": 64, "stack": "", "dialect": "openai"}
+        settings = {"children": 2, "servers": 6, "threads": 64, "stack": "", "dialect": "openai",
+                    "keys": "", "who": "AIAnonymous On"}
         settings.update(values)
         settings.update(folder=folder, port=port, mod_ai=self.modules["mod_ai.so"],
                         mod_ai_route=self.modules["mod_ai_route.so"])

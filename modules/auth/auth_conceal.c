@@ -176,22 +176,48 @@ static const char *take_elements(request_rec *r, const char *value, int protocol
     return rest->nelts ? apr_array_pstrcat(r->pool, rest, ',') : NULL;
 }
 
+/* Where SDKs put a key. A sub-protocol is what a browser's WebSocket can send. */
+static const char *const places[] = { "Authorization", "x-api-key", "api-key", "x-goog-api-key",
+                                      "cf-aig-authorization", "Sec-WebSocket-Protocol" };
+#define PLACES_N (sizeof(places) / sizeof(places[0]))
+
+/* Which of the places may have something of ours: a bit for each. One look at each header, since almost
+ * all requests have one key or none. */
+static unsigned find_places(const request_rec *r)
+{
+    const apr_array_header_t *entries = apr_table_elts(r->headers_in);
+    unsigned found = 0;
+    apr_size_t place;
+    int i;
+
+    for (i = 0; i < entries->nelts; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
+
+        for (place = may_hold(r, entry->val) ? 0 : PLACES_N; place < PLACES_N; place++) {
+            found |= (unsigned)(ap_cstr_casecmp(entry->key, places[place]) == 0) << place;
+        }
+    }
+    return found;
+}
+
 static void take_from_headers(request_rec *r)
 {
-    /* Where SDKs put a key. A sub-protocol is what a browser's WebSocket can send. */
-    static const char *const names[] = { "Authorization", "x-api-key", "api-key", "x-goog-api-key",
-                                         "cf-aig-authorization", "Sec-WebSocket-Protocol" };
+    unsigned found = find_places(r);
     apr_size_t i;
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = apr_table_getm(r->pool, r->headers_in, names[i]);
-        const char *rest = value ? take_elements(r, value, names[i][0] == 'S') : NULL;
+    for (i = 0; i < PLACES_N; i++) {
+        const char *value, *rest;
 
-        if (value && !rest) {
-            apr_table_unset(r->headers_in, names[i]);
+        if (!(found & 1u << i)) {
+            continue;
+        }
+        value = apr_table_getm(r->pool, r->headers_in, places[i]);
+        rest = take_elements(r, value, places[i][0] == 'S');
+        if (!rest) {
+            apr_table_unset(r->headers_in, places[i]);
         }
         else if (rest != value) {
-            apr_table_setn(r->headers_in, names[i], rest);
+            apr_table_setn(r->headers_in, places[i], rest);
         }
     }
 }
@@ -272,7 +298,7 @@ static const char *take_from_line(request_rec *r, const char *line)
     apr_pool_t *p = r->pool;
     const char *target = strchr(line, ' '), *end, *before, *after;
 
-    if (!target) {
+    if (!target || !strchr(target, '?')) {
         return line;
     }
     target++;

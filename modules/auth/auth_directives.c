@@ -11,6 +11,7 @@
 #include <http_log.h>
 
 #include "auth_issuer.h"
+#include "ai_value.h"
 #include "auth_private.h"
 
 static const char *const fact_names[AUTH_FACTS_N] = { "user", "tenant", "tier" };
@@ -32,6 +33,16 @@ apr_interval_time_t auth_lookup_timeout(const server_rec *s)
                                              &server_fields[0]));
 }
 
+/* Of most use against guessing would be 1; but a person who tries his key, or a fleet of programs
+ * behind one address whose key was just rotated, should read what is wrong, not 429. */
+const auth_limit_t *auth_failures_limit(const server_rec *s)
+{
+    static const auth_limit_t usual = { 20, AI_MINUTES_MS(1) };
+    const auth_server_conf_t *conf = ap_get_module_config(s->module_config, &ai_auth_module);
+
+    return conf->failures ? conf->failures : &usual;
+}
+
 void *auth_server_conf_create(apr_pool_t *p, server_rec *s)
 {
     (void)s;
@@ -45,6 +56,7 @@ void *auth_server_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
 
     conf->file = add->file ? add->file : base->file;
     conf->issuers = add->issuers ? add->issuers : base->issuers;
+    conf->failures = add->failures ? add->failures : base->failures;
     ai_conf_inherit(conf, base, server_fields, SERVER_FIELDS_N);
     return conf;
 }
@@ -94,6 +106,29 @@ static const char *set_key_file(cmd_parms *cmd, void *dir, const char *arg)
     return conf->file ? NULL : apr_psprintf(cmd->pool, "AIAuthKeyFile: %s: %s", path, wrong);
 }
 
+/* "20/1min", or Off. */
+static const char *set_failures(cmd_parms *cmd, void *dir, const char *arg)
+{
+    auth_server_conf_t *conf = ap_get_module_config(cmd->server->module_config, &ai_auth_module);
+    auth_limit_t *limit = apr_pcalloc(cmd->pool, sizeof(*limit));
+    const char *slash = strchr(arg, '/'), *wrong = ai_conf_place(cmd);
+
+    (void)dir;
+    if (!wrong && !slash && ap_cstr_casecmp(arg, "Off") != 0) {
+        wrong = apr_psprintf(cmd->pool, "AIAuthFailures: '%s' is neither a number, a slash and a "
+                             "time (\"20/1min\") nor Off", arg);
+    }
+    else if (!wrong && slash) {
+        wrong = ai_value_number(cmd->pool, apr_pstrmemdup(cmd->pool, arg, (apr_size_t)(slash - arg)),
+                                1, AUTH_LIMIT_MOST, &limit->most);
+        wrong = wrong ? wrong : ai_value_time(cmd->pool, slash + 1, 1000, AUTH_LIMIT_SPAN_MS,
+                                              &limit->span_ms);
+        wrong = wrong ? apr_pstrcat(cmd->pool, "AIAuthFailures: ", wrong, NULL) : NULL;
+    }
+    conf->failures = limit;
+    return wrong;
+}
+
 static const char *set_identity(cmd_parms *cmd, void *conf_in, const char *fact, const char *expr)
 {
     auth_conf_t *conf = conf_in;
@@ -121,6 +156,8 @@ const command_rec auth_cmds[] = {
                   "the file of gateway keys, one JSON object a line"),
     AP_INIT_TAKE1("AIAuthLookupTimeout", set_server, &server_fields[0], RSRC_CONF,
                   "how long a request waits for what is looked up elsewhere"),
+    AP_INIT_TAKE1("AIAuthFailures", set_failures, NULL, RSRC_CONF,
+                  "how many attempts with a bad key an address may make in a time, or Off"),
     AP_INIT_RAW_ARGS("<AIAuthIssuer", auth_issuer_section, NULL, RSRC_CONF,
                      "the issuer of tokens that are taken, as it stands in their claim iss"),
     AP_INIT_TAKE12("AIAuthJWKS", auth_issuer_jwks, NULL, RSRC_CONF,

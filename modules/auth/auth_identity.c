@@ -57,11 +57,18 @@ const auth_issuer_t *auth_issuer_of(const ai_request_t *air)
 
 /* --------------------------------------------------------------- by a key or a token */
 
-static int refuse_key(ai_request_t *air, const char *reason, const char *message)
+int auth_refuse_login(ai_request_t *air, const char *reason, const char *message)
 {
     apr_table_setn(air->r->err_headers_out, "WWW-Authenticate",
                    "Bearer realm=\"ai\", error=\"invalid_token\"");
     return auth_refuse(air, HTTP_UNAUTHORIZED, reason, NULL, message);
+}
+
+int auth_refuse_attempt(ai_request_t *air, const char *reason, const char *message)
+{
+    int status = auth_throttle_count(air);
+
+    return status == OK ? auth_refuse_login(air, reason, message) : status;
 }
 
 static const char *message_of(ai_key_verdict_e verdict)
@@ -80,19 +87,34 @@ static const char *message_of(ai_key_verdict_e verdict)
     }
 }
 
-/* The key that the text is, held as long as the request; NULL and *verdict when it is none or may
- * not be used. */
-static const ai_key_t *look_up(request_rec *r, ai_slice_t text, ai_slice_t id,
+/* What an unknown id is compared with, so that this takes as long as for a known one. No text is known
+ * that has this digest. */
+static const ai_key_t nobody;
+
+/* What this connection has shown before. */
+static ai_key_seen_t *seen_on(conn_rec *c)
+{
+    ai_key_seen_t *seen = ap_get_module_config(c->conn_config, &ai_auth_module);
+
+    if (!seen) {
+        seen = apr_pcalloc(c->pool, sizeof(*seen));
+        ap_set_module_config(c->conn_config, &ai_auth_module, seen);
+    }
+    return seen;
+}
+
+/* The key with that id and digest, held as long as the request; NULL and *verdict when it is none or
+ * may not be used. */
+static const ai_key_t *look_up(request_rec *r, ai_slice_t id, const unsigned char *digest,
                                ai_key_verdict_e *verdict)
 {
     const auth_server_conf_t *conf =
         ap_get_module_config(r->server->module_config, &ai_auth_module);
     const ai_keys_t *keys = conf->file ? auth_file_hold(conf->file, r->pool, NULL) : NULL;
     const ai_key_t *key = keys ? ai_keys_find(keys, id) : NULL;
-    unsigned char digest[AI_KEY_DIGEST];
 
-    ai_key_digest(text, digest);
-    *verdict = key ? ai_key_judge(key, digest, apr_time_now(), r->useragent_addr) : AI_KEY_WRONG;
+    *verdict = ai_key_judge(key ? key : &nobody, digest, apr_time_now(), r->useragent_addr);
+    *verdict = key ? *verdict : AI_KEY_WRONG;
     if (*verdict != AI_KEY_GOOD) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, AI_LOGNO(0205) "key %.*s: %s", (int)id.n, id.p,
                       key ? ai_key_reason(*verdict) : "there is no such key");
@@ -115,8 +137,9 @@ static void become(ai_request_t *air, const ai_key_t *key)
 int auth_authenticate(ai_request_t *air)
 {
     auth_request_t *auth = auth_request_of(air->r);
+    unsigned char digest[AI_KEY_DIGEST];
     ai_key_verdict_e verdict;
-    ai_slice_t text, id;
+    ai_slice_t id;
 
     if (!auth || !auth->text) {
         return DECLINED;
@@ -125,19 +148,21 @@ int auth_authenticate(ai_request_t *air)
         return OK;
     }
     if (auth->ambiguous) {
-        return refuse_key(air, "ambiguous_key", "There are two different keys in this request.");
+        return auth_refuse_attempt(air, "ambiguous_key",
+                                   "There are two different keys or tokens in this request.");
     }
     if (auth->token) {
         return auth_token_authenticate(air, auth);
     }
-    text = ai_slice_of(auth->text);
-    if (ai_key_look(text, &id) != AI_KEY_WELL) {
-        return refuse_key(air, "malformed_api_key",
-                          "This key is damaged; it was perhaps not copied whole.");
+    if (ai_key_see(seen_on(air->r->connection), ai_slice_of(auth->text), &id, digest)
+        != AI_KEY_WELL) {
+        return auth_refuse_attempt(air, "malformed_api_key",
+                                   "This key is damaged; it was perhaps not copied whole.");
     }
-    auth->key = look_up(air->r, text, id, &verdict);
+    auth->key = look_up(air->r, id, digest, &verdict);
     if (!auth->key) {
-        return refuse_key(air, ai_key_reason(verdict), message_of(verdict));
+        return (verdict == AI_KEY_WRONG ? auth_refuse_attempt : auth_refuse_login)(
+            air, ai_key_reason(verdict), message_of(verdict));
     }
     become(air, auth->key);
     if (!ai_key_allows_endpoint(auth->key, ai_endpoint_name(air->endpoint))) {
@@ -148,11 +173,6 @@ int auth_authenticate(ai_request_t *air)
     return OK;
 }
 
-int auth_refuse_login(ai_request_t *air, const char *reason, const char *message)
-{
-    return refuse_key(air, reason, message);
-}
-
 int auth_refuse_stray(ai_request_t *air)
 {
     const auth_request_t *auth = auth_request_of(air->r);
@@ -160,7 +180,7 @@ int auth_refuse_stray(ai_request_t *air)
     if (!auth || !auth->stray || air->r->user || ap_auth_type(air->r)) {
         return OK;
     }
-    return refuse_key(air, "issuer_unknown", "Nobody here knows the issuer of this token.");
+    return auth_refuse_login(air, "issuer_unknown", "Nobody here knows the issuer of this token.");
 }
 
 /* ---------------------------------------------------------------- by another login */

@@ -9,6 +9,7 @@
 
 #include "ai_conf.h"
 #include "ai_key.h"
+#include "auth_failures.h"
 #include "auth_file.h"
 #include "mod_ai.h"
 
@@ -31,6 +32,7 @@ typedef struct auth_server_conf_t {
     auth_file_t *file;                          /* NULL: this host has no keys in a file */
     apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
     apr_array_header_t *issuers;                /* of const auth_issuer_t *; NULL: no tokens */
+    const auth_limit_t *failures;               /* auth_failures_limit() reads it */
 } auth_server_conf_t;
 
 /* Of a location. */
@@ -45,6 +47,8 @@ void *auth_conf_create(apr_pool_t *p, char *dir);
 void *auth_conf_merge(apr_pool_t *p, void *base, void *add);
 /* How long a request waits at most for what is looked up elsewhere on its behalf. */
 apr_interval_time_t auth_lookup_timeout(const server_rec *s);
+/* What AIAuthFailures allows; most is 0 where it is off. */
+const auth_limit_t *auth_failures_limit(const server_rec *s);
 /* The word in AIAuthIdentity. */
 const char *auth_fact_name(auth_fact_e fact);
 
@@ -60,6 +64,9 @@ typedef struct auth_request_t {
     int good;            /* 1 once the token proved good */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
     int mapped;          /* 1 once AIAuthIdentity was evaluated */
+    int looked_up;       /* 1 once something was looked up elsewhere for it */
+    int counted;         /* 1 once it was counted as a failed attempt */
+    apr_int64_t wait_ms; /* then: for how long the next one would be one too many; 0: it would not */
     int hushed;          /* 1 while r->log is ours; then log is what it was before */
     const struct ap_logconf *log;
 } auth_request_t;
@@ -90,11 +97,26 @@ const ai_key_t *auth_key_of(const ai_request_t *air);
 const struct auth_issuer_t *auth_issuer_of(const ai_request_t *air);
 /* Where nobody else knows the caller: refuses a token that is of nobody here. OK or a status. */
 int auth_refuse_stray(ai_request_t *air);
-/* Refuses a key or token, 401. */
+/* Refuses a key or token: 401. _attempt is for what may be a guess, and counts (AIAuthFailures): 429
+ * when there were too many. */
 int auth_refuse_login(ai_request_t *air, const char *reason, const char *message);
+int auth_refuse_attempt(ai_request_t *air, const char *reason, const char *message);
 /* Refuses the request; text must outlive it. Returns status. */
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message);
+
+/* ------------------------------------------------------------------- auth_throttle.c */
+
+/* In post_config, not in its first pass. */
+void auth_throttle_attach(server_rec *s);
+/* Before a key or token that memory does not know is looked up elsewhere, or a signature verified: 1
+ * when that may be done for the caller's address. Else the attempt is one that has failed. */
+int auth_throttle_may_look_up(request_rec *r);
+/* Counts a failed attempt, once for a request: a key or token that is damaged, ambiguous, unknown,
+ * or has another secret or a wrong signature. Not one that is what it claims to be and may not be
+ * used (disabled, expired, from elsewhere). OK, so that the caller refuses it as he would; or 429,
+ * and it is refused: it says the same whatever the reason was. */
+int auth_throttle_count(ai_request_t *air);
 
 /* -------------------------------------------------------------------- auth_require.c */
 

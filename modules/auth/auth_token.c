@@ -78,12 +78,24 @@ static const char *message_of(ai_jwt_verdict_e verdict)
     }
 }
 
-static int refuse(ai_request_t *air, const auth_issuer_t *issuer, const char *reason,
-                  const char *message)
+typedef int refuse_fn(ai_request_t *air, const char *reason, const char *message);
+
+static int refuse(ai_request_t *air, const auth_issuer_t *issuer, refuse_fn *as,
+                  const char *reason, const char *message)
 {
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, air->r, AI_LOGNO(0225) "token of issuer %s: %s",
                   issuer ? issuer->name : "-", reason);
-    return auth_refuse_login(air, reason, message);
+    return as(air, reason, message);
+}
+
+/* What its issuer has not signed may be a guess; what he has is only not good any more, or not here. */
+static int refuse_verdict(ai_request_t *air, const auth_issuer_t *issuer, ai_jwt_verdict_e verdict)
+{
+    int guess = verdict == AI_JWT_MALFORMED || verdict == AI_JWT_ALGORITHM
+                || verdict == AI_JWT_NO_KEY || verdict == AI_JWT_SIGNATURE;
+
+    return refuse(air, issuer, guess ? auth_refuse_attempt : auth_refuse_login,
+                  ai_jwt_reason(verdict), message_of(verdict));
 }
 
 static int refuse_for_now(ai_request_t *air, const auth_issuer_t *issuer)
@@ -165,13 +177,13 @@ static int look_into(ai_request_t *air, const auth_issuer_t *issuer, ai_slice_t 
     int i;
 
     if (verdict != AI_JWT_GOOD) {
-        return refuse(air, issuer, ai_jwt_reason(verdict), message_of(verdict));
+        return refuse_verdict(air, issuer, verdict);
     }
     for (i = 0; i < AUTH_FACTS_N; i++) {
         token->facts[i] = read_fact(air->r->pool, &claims, &issuer->claims[i]);
     }
     if (!token->facts[AUTH_FACT_USER]) {
-        return refuse(air, issuer, "token_without_user",
+        return refuse(air, issuer, auth_refuse_login, "token_without_user",
                       "This token does not say whose it is, in the claim that is asked for here.");
     }
     return OK;
@@ -186,7 +198,7 @@ int auth_token_authenticate(ai_request_t *air, auth_request_t *auth)
     int kept, status = OK;
 
     if (!issuer) {
-        return refuse(air, NULL, ai_jwt_reason(AI_JWT_MALFORMED), message_of(AI_JWT_MALFORMED));
+        return refuse_verdict(air, NULL, AI_JWT_MALFORMED);
     }
     jwks = keys_of(issuer, air->r, &token.keys);
     if (!jwks) {

@@ -157,6 +157,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     }
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         auth_jwks_share(pconf, s);
+        auth_throttle_attach(s);
     }
     return OK;
 }

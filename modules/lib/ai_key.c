@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include <apr_atomic.h>
 #include <apr_lib.h>
 
 #include <openssl/crypto.h>
@@ -20,18 +21,21 @@ static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /* ----------------------------------------------------------------------------- the text */
 
-/* CRC-32 as IEEE 802.3 has it, bit by bit: a key is short. */
+/* CRC-32 as IEEE 802.3 has it, four bits at a time. */
 static apr_uint32_t crc32_of(const char *text, apr_size_t n)
 {
+    static const apr_uint32_t steps[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
+        0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4,
+        0xa00ae278, 0xbdbdf21c
+    };
     apr_uint32_t crc = 0xffffffff;
     apr_size_t i;
-    int bit;
 
     for (i = 0; i < n; i++) {
         crc ^= (unsigned char)text[i];
-        for (bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ (0xedb88320 & (0u - (crc & 1)));
-        }
+        crc = (crc >> 4) ^ steps[crc & 15];
+        crc = (crc >> 4) ^ steps[crc & 15];
     }
     return ~crc;
 }
@@ -120,13 +124,52 @@ ai_key_form_e ai_key_look(ai_slice_t text, ai_slice_t *id)
     return AI_KEY_WELL;
 }
 
+/* OpenSSL's SHA-256, looked for once: to find it takes longer than the digest of a key. The reference
+ * is never given back: OpenSSL keeps its methods itself, and outlives this module. */
+static const EVP_MD *sha256(void)
+{
+    static volatile void *found;
+    void *md = apr_atomic_casptr(&found, NULL, NULL), *first;
+
+    if (!md) {
+        md = EVP_MD_fetch(NULL, "SHA256", NULL);
+        first = apr_atomic_casptr(&found, md, NULL);
+        if (first) { /* another thread was faster */
+            EVP_MD_free(md);
+            md = first;
+        }
+    }
+    return md;
+}
+
 void ai_key_digest(ai_slice_t text, unsigned char digest[AI_KEY_DIGEST])
 {
     /* An OpenSSL without SHA-256 leaves what no text has but by chance. */
     memset(digest, 0, AI_KEY_DIGEST);
-    if (EVP_Digest(text.p, text.n, digest, NULL, EVP_sha256(), NULL) != 1) {
+    if (EVP_Digest(text.p, text.n, digest, NULL, sha256(), NULL) != 1) {
         RAND_bytes(digest, AI_KEY_DIGEST);
     }
+}
+
+ai_key_form_e ai_key_see(ai_key_seen_t *seen, ai_slice_t text, ai_slice_t *id,
+                         unsigned char digest[AI_KEY_DIGEST])
+{
+    ai_key_form_e form;
+
+    /* Behind a proxy the last one may have been somebody else's: how much is the same stays secret. */
+    if (seen->known && text.n == AI_KEY_LENGTH && CRYPTO_memcmp(seen->text, text.p, text.n) == 0) {
+        *id = (ai_slice_t){ text.p + PREFIX_N, AI_KEY_ID };
+        memcpy(digest, seen->digest, AI_KEY_DIGEST);
+        return AI_KEY_WELL;
+    }
+    form = ai_key_look(text, id);
+    if (form == AI_KEY_WELL) {
+        ai_key_digest(text, digest);
+        seen->known = 1;
+        memcpy(seen->text, text.p, AI_KEY_LENGTH);
+        memcpy(seen->digest, digest, AI_KEY_DIGEST);
+    }
+    return form;
 }
 
 int ai_key_same(const unsigned char a[AI_KEY_DIGEST], const unsigned char b[AI_KEY_DIGEST])

@@ -48,6 +48,19 @@ ai_key_form_e ai_key_look(ai_slice_t text, ai_slice_t *id);
 /* SHA-256 of text. */
 void ai_key_digest(ai_slice_t text, unsigned char digest[AI_KEY_DIGEST]);
 
+/* The key text that was seen last in some place, as on a connection, whose client sends the same one
+ * each time. Zeroed at first; for one thread at a time. */
+typedef struct ai_key_seen_t {
+    int known;
+    char text[AI_KEY_LENGTH];
+    unsigned char digest[AI_KEY_DIGEST];
+} ai_key_seen_t;
+
+/* What ai_key_look() and, where it is well formed, ai_key_digest() say of text: remembered where it
+ * is what was seen last, else made and remembered. */
+ai_key_form_e ai_key_see(ai_key_seen_t *seen, ai_slice_t text, ai_slice_t *id,
+                         unsigned char digest[AI_KEY_DIGEST]);
+
 /* 1 when both are equal; takes the same time wherever they differ. */
 int ai_key_same(const unsigned char a[AI_KEY_DIGEST], const unsigned char b[AI_KEY_DIGEST]);
 

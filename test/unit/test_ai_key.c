@@ -291,12 +291,43 @@ static void test_when(void)
     is_number(apr_time_sec(when("2026-11-21")), 1795219200, "a day is its first second");
 }
 
+/* -------------------------------------------------------------------------- seen before */
+
+static void test_see(void)
+{
+    static ai_key_seen_t seen;
+    char first[AI_KEY_LENGTH + 1], other[AI_KEY_LENGTH + 1];
+    unsigned char want[AI_KEY_DIGEST], got[AI_KEY_DIGEST];
+    const char *texts[] = { KNOWN, KNOWN, first, KNOWN, other, other, first, first };
+    ai_slice_t id, same = { KNOWN + 6, AI_KEY_ID };
+    apr_size_t i, right = 0;
+
+    ai_key_make(first);
+    ai_key_renew((ai_slice_t){ first + 6, AI_KEY_ID }, other);
+    is_number(ai_key_see(&seen, AI_SLICE("sk-ai-x"), &id, got), AI_KEY_BROKEN, "a broken key");
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        ai_key_digest(ai_slice_of(texts[i]), want);
+        memset(got, 0, sizeof(got));
+        right += ai_key_see(&seen, ai_slice_of(texts[i]), &id, got) == AI_KEY_WELL
+                 && memcmp(want, got, AI_KEY_DIGEST) == 0 && id.p == texts[i] + 6
+                 && id.n == AI_KEY_ID;
+    }
+    is_number((long)right, (long)i, "each has its own digest and id, seen before or not");
+    ai_key_see(&seen, AI_SLICE(KNOWN), &id, got);
+    ok(memcmp(id.p, same.p, same.n) == 0, "the id");
+    is_number(ai_key_see(&seen, AI_SLICE(KNOWN "x"), &id, got), AI_KEY_BROKEN, "one that goes on");
+    is_number(ai_key_see(&seen, (ai_slice_t){ KNOWN, AI_KEY_LENGTH - 1 }, &id, got), AI_KEY_BROKEN,
+              "one that is cut");
+    is_number(ai_key_see(&seen, AI_SLICE("sk-proj-abc"), &id, got), AI_KEY_FOREIGN, "a foreign one");
+}
+
 int main(void)
 {
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_make();
     test_look();
+    test_see();
     test_digest();
     test_judge();
     test_reasons();

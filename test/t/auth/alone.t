@@ -49,7 +49,15 @@ like($@, qr/AI0202: mod_ai_auth needs mod_ai of the same version; load ai_module
 
 for my $case (['AIAuthIdentity name "x"', q{'name' is neither user nor tenant nor tier}],
               ['AIAuthIdentity user "%{nonsense:x}"', 'is no expression'],
-              ['AIAuthKeyFile', 'takes one argument']) {
+              ['AIAuthKeyFile', 'takes one argument'],
+              ['AIAuthFailures 20', q{AIAuthFailures: '20' is neither a number, a slash and a time ("20/1min") nor Off}],
+              ['AIAuthFailures 0/1min', q{AIAuthFailures: '0' is too small a number: a whole number in decimal digits, from 1 to 1000}],
+              ['AIAuthFailures 1001/1min', q{'1001' is too large}],
+              ['AIAuthFailures x/1min', q{'x' is no number}],
+              ['AIAuthFailures /1min', q{'' is no number}],
+              ['AIAuthFailures 20/60', q{AIAuthFailures: '60' has no unit and is no time: a whole number with ms, s, min, h or d, from 1s to 1d}],
+              ['AIAuthFailures 20/999ms', 'too small'], ['AIAuthFailures 20/2d', 'too large'],
+              ['AIAuthFailures On', 'nor Off']) {
     my ($line, $said) = @$case;
     ok(!eval { OwnServer->new(conf => $line); 1 }, "$line: no start");
     like($@, qr/\Q$said\E/, "$line: says why");

@@ -29,8 +29,10 @@ Keys::put("$dir/public", Tokens::set(@key{@algorithms}));
 Keys::put("$dir/secret", Tokens::set(@key{qw(HS256 HS384 HS512)}));
 Keys::put("$dir/bare", Tokens::set($bare));
 
+my $limited = OwnServer::free_port();
 my $server = AuthServer->new([$gateway], <<"END", children => 4);
 LimitRequestFieldSize 2097152
+Listen 127.0.0.1:$limited
 <AIAuthIssuer "$ISSUER">
     AIAuthJWKS $dir/public
     AIAuthAudience ai-gateway
@@ -49,6 +51,9 @@ LimitRequestFieldSize 2097152
     AIAuthNeedExpiry Off
     AIAuthClaim user sub lax:
 </AIAuthIssuer>
+<VirtualHost *:$limited>
+    AIAuthFailures 4/1h
+</VirtualHost>
 <Location /v1>
     AIEngine On
     AIAuthIdentity tier "of-another-login"
@@ -274,6 +279,19 @@ is(verdict(undef, place => '/basic', headers => { %basic, 'x-api-key' => Tokens:
    'but a bad one is refused');
 $answer = post($foreign, place => '/basic');
 is($answer->{headers}{'www-authenticate'}, 'Basic realm="auth"', 'where an AuthType is set, its module has the word on a foreign one');
+
+# ---------------------------------------------------------------------- too many that may be guesses
+
+$caller = Gate::Socket->new(port => $limited, tls => 0);
+is(verdict(of({ exp => 1 })), '401 token_expired', 'what the issuer has signed is no guess') for 1 .. 5;
+is(verdict($foreign), '401 issuer_unknown', 'nor is what is for somebody else') for 1 .. 5;
+is_deeply([map { verdict($_) } Tokens::tampered($good), of({}, kid => 'nobody'), $unsigned, of({}, crit => ['b64'])],
+          ['401 token_signature', '401 token_key_unknown', '401 token_algorithm', '401 token_malformed'],
+          'four that may be');
+is(verdict(Tokens::tampered($good)), '429 too_many_failed_attempts', 'the fifth is one too many');
+is(verdict($good), 200, 'a good token is let in all the same');
+is(verdict(of({ exp => 1 })), '401 token_expired', 'and an old one is told what it is');
+$caller = $server->caller;
 
 # ----------------------------------------------------------------------------- a changed file
 

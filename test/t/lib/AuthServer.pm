@@ -8,7 +8,8 @@
 #   $server->logged($answer)               # its line of the access log, as a hash
 #
 # There is a target "sim", which has a key of its own, and the macro "Basic": users alice and bob,
-# password "river".
+# password "river". All callers of a test have one address, so AIAuthFailures is Off; $conf may say
+# otherwise.
 
 package AuthServer;
 
@@ -31,6 +32,7 @@ sub new
     Keys::write("$dir/keys", @$keys);
     my $self = $class->SUPER::new(children => $o{children} // 1, without => $o{without}, conf => <<"END");
 AIAuthKeyFile $dir/keys
+AIAuthFailures Off
 LogFormat "id=\\"%L\\" status=\\"%>s\\" u=\\"%u\\" key=\\"%{ai-key-id}n\\" user=\\"%{ai-user}n\\" tenant=\\"%{ai-tenant}n\\" tier=\\"%{ai-tier}n\\" deny=\\"%{ai-deny}n\\" overhead=\\"%{ai-overhead-us}n\\" line=\\"%r\\"" auth
 CustomLog access_log auth
 Listen 127.0.0.1:$tls
