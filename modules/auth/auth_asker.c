@@ -381,7 +381,8 @@ static apr_status_t end_asker(void *data)
     return APR_SUCCESS;
 }
 
-/* The child's signals are for its other threads. */
+/* The child's signals are for its other threads. (Not by auth_thread.h, which waits for its threads
+ * for as long as they take.) */
 static apr_status_t start_thread(auth_asker_t *asker)
 {
     sigset_t all, before;
