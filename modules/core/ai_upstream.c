@@ -4,7 +4,7 @@
  *
  * The caller's bytes with the edits of this target spliced in, replayed from memory for every
  * attempt; and a head that is built anew from an allow-list, so that no credential, cookie or
- * internal header of the caller's can reach a provider. The target's key is added only after the
+ * internal header of the caller's can reach a provider. The attempt's key is added only after the
  * backend that mod_proxy is about to talk to was compared with the target.
  *
  * Lives in: r->pool.  Shared state: none.  May block: no.
@@ -260,14 +260,14 @@ static int on_proxy_fixups(request_rec *r)
         apr_table_setn(head, APR_ARRAY_IDX(target->headers, i, const char *),
                        APR_ARRAY_IDX(target->headers, i + 1, const char *));
     }
-    if (target->key) {
+    if (x->attempt->key) {
         if (!is_backend_of(r, target)) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                           AI_LOGNO(0104) "target %s: the backend is another one than configured; "
                           "its key is not sent", target->name);
             return HTTP_BAD_GATEWAY;
         }
-        target->dialect->set_key(head, r->pool, target->key);
+        target->dialect->set_key(head, r->pool, x->attempt->key);
     }
     r->headers_in = head;
     return OK;
