@@ -54,29 +54,34 @@ my $port   = Gate::sim_port();
 my $server = KeyServer->new(
     files => { a => 'sk-custody-aaaa', b => 'sk-custody-bbbb' },
     conf  => "LoadModule elsewhere_module $dir/elsewhere.so\n"
+           . "<Proxy balancer://farm>\nBalancerMember http://127.0.0.1:$port\n</Proxy>\n"
+           . "<AITarget farm>\nAITargetURL balancer://farm/v1\nAITargetKeyFile KEYS/a\n</AITarget>\n"
+           . "<Location /farm/v1>\nAIEngine On\nAIRoute * farm\n</Location>\n"
            . KeyServer::target('t', 'AITargetKeyFile KEYS/a', 'AITargetKeyFile KEYS/b'));
 
 sub elsewhere
 {
-    my ($to) = @_;
-    return $server->caller->request(path => '/v1/chat/completions', body => Gate::chat(),
-                                    headers => { defined $to ? ('X-Elsewhere' => $to) : () });
+    my ($to, $place) = @_;
+    return $server->caller->request(path => ($place // '') . '/v1/chat/completions', body => Gate::chat(),
+                                    headers => { Authorization => 'Bearer callers-own', defined $to ? ('X-Elsewhere' => $to) : () });
 }
 
 is(elsewhere()->{status}, 200, 'the backend of the target: a key is sent');
 is(elsewhere("http://127.0.0.1:$port/v1/chat/completions")->{status}, 200, 'the same by another hand, too');
+my $farm = elsewhere(undef, '/farm');
+is_deeply([$farm->{status}, $server->tails($farm)], [200, 'aaaa'], 'a member of a balancer gets the key of the target');
 my $n = 0;
 for my $to ("https://127.0.0.1:$port/v1/chat/completions", "http://localhost:$port/v1/chat/completions",
             "http://127.0.0.1:${port}0/v1/chat/completions", "http://127.0.0.1:1/v1/chat/completions",
             "http://127.0.0.1/v1/chat/completions", "http://127.0.0.1:$port\@evil.example/v1") {
-    for my $try (1 .. 4) {    # both keys have their turn
-        my $answer = elsewhere($to);
+    for my $place ('', '', '', '', '/farm') {    # both keys have their turn
+        my $answer = elsewhere($to, $place);
         is_deeply([$answer->{status}, [grep { $_->{id} eq $answer->{headers}{'x-request-id'} } @{ Gate::calls()->{last} }]],
-                  [502, []], "$to: no key, no request");
+                  [502, []], "$place $to: no key, no request");
         $n++;
     }
 }
-is(scalar($server->lines('AI0104: target t: the backend is another one than configured')), $n, 'and the log says so each time');
+is(scalar($server->lines('AI0104: target \w+: the backend is another one than configured; nothing is sent')), $n, 'and the log says so each time');
 unlike($server->said, qr/sk-custody/, 'without a key');
 
 done_testing();
