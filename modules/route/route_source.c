@@ -144,13 +144,15 @@ static int is_readable(const source_t *source)
     return source->slot->readable != 0;
 }
 
-/* 1 when the file is another one than was read last; or it cannot be looked at: *rv says why. */
-static int is_other(const keeper_t *keeper, const source_t *source, apr_status_t *rv)
+/* 1 when the file is another one than was read last; or is there no more. One that was lost
+ * has no facts. */
+static int is_other(const keeper_t *keeper, const source_t *source)
 {
     ai_file_facts_t now;
 
-    *rv = ai_watched_file_look(keeper->scratch, source->key->path, &now);
-    return *rv != APR_SUCCESS || !ai_watched_file_is_same(&now, &source->slot->facts);
+    return ai_watched_file_look(keeper->scratch, source->key->path, &now) == APR_SUCCESS
+               ? !ai_watched_file_is_same(&now, &source->slot->facts)
+               : source->slot->facts.inode != 0;
 }
 
 /* With the lease, since what was seen without it may be half of somebody else's work. */
@@ -163,15 +165,7 @@ static void read_file(const keeper_t *keeper, const source_t *source)
     const char *wrong = NULL;
     apr_status_t rv;
 
-    if (!is_other(keeper, source, &rv)) {
-        return;
-    }
-    if (rv != APR_SUCCESS) {
-        if (!slot->failed) { /* once: there are no facts to tell the next look by */
-            slot->failed = 1;
-            tell_failure(keeper, source, apr_psprintf(keeper->scratch, "cannot be opened: %pm",
-                                                      &rv));
-        }
+    if (!is_other(keeper, source)) {
         return;
     }
     memset(&facts, 0, sizeof(facts));
@@ -181,7 +175,6 @@ static void read_file(const keeper_t *keeper, const source_t *source)
     if (rv == APR_SUCCESS) {
         wrong = take(keeper, source, text, &credential);
     }
-    slot->failed = wrong != NULL;
     if (wrong) {
         tell_failure(keeper, source, wrong);
     }
@@ -189,10 +182,7 @@ static void read_file(const keeper_t *keeper, const source_t *source)
 
 static void look_at_file(const keeper_t *keeper, const source_t *source, apr_time_t now)
 {
-    apr_status_t rv;
-
-    if (is_readable(source) && is_other(keeper, source, &rv)
-        && !(rv != APR_SUCCESS && source->slot->failed)
+    if (is_readable(source) && is_other(keeper, source)
         && route_slot_lease(source->slot, now + FILE_LEASE, now)) {
         read_file(keeper, source);
         route_slot_release(source->slot);
