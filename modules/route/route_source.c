@@ -249,13 +249,18 @@ static void start_program(const keeper_t *keeper, source_t *source)
     apr_status_t rv;
 
     if (!wrong) {
-        apr_pool_create(&source->pool, keeper->pool);
-        rv = ai_program_start(source->pool, key->argv, env, AI_CREDENTIAL_TEXT,
-                              apr_time_from_msec(key->limit_ms), &source->program);
+        rv = apr_pool_create(&source->pool, keeper->pool);
+        if (rv == APR_SUCCESS) {
+            rv = ai_program_start(source->pool, key->argv, env, AI_CREDENTIAL_TEXT,
+                                  apr_time_from_msec(key->limit_ms), &source->program);
+        }
         if (rv == APR_SUCCESS) {
             return;
         }
-        apr_pool_destroy(source->pool);
+        if (source->pool) {
+            apr_pool_destroy(source->pool);
+            source->pool = NULL;
+        }
         wrong = apr_psprintf(keeper->scratch, "cannot be started: %pm", &rv);
     }
     fail(keeper, source, wrong);
@@ -282,6 +287,7 @@ static void finish_program(const keeper_t *keeper, source_t *source)
     }
     ai_program_end(source->program);
     apr_pool_destroy(source->pool);
+    source->pool = NULL;
     source->program = NULL;
 }
 

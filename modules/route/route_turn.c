@@ -106,7 +106,9 @@ int route_turn_learn(route_turn_t *turn, ai_attempt_t *attempt)
     if (i < 0 || (status != 401 && status != 402 && status != 403 && status != 429)) {
         return 0;
     }
-    turn->tried |= 1U << i;
+    if (target->slots[i].serial == turn->serial) { /* else another one has come meanwhile */
+        turn->tried |= 1U << i;
+    }
     turn->serials[i] = turn->serial;
     turn->statuses[i] = status;
     if (status == 429 && attempt->retryable) {

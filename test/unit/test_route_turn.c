@@ -271,6 +271,33 @@ static void test_first(apr_pool_t *p)
     leaves = 0;
 }
 
+/* The key changes while the provider looks at the old one. */
+static void test_change(apr_pool_t *p)
+{
+    route_target_t *target = make(p, 1);
+    ai_credential_t other = { AI_SLICE("k0-new"), 0 };
+    ai_attempt_t attempt = { 0 };
+    ai_request_t air = { 0 };
+    route_turn_t turn;
+
+    air.r = apr_pcalloc(p, sizeof(*air.r));
+    air.r->pool = p;
+    air.r->log = &log_all;
+    route_turn_begin(&turn, air.r, &target->target);
+    route_turn_take(&turn, &played, &air, &attempt);
+    route_slot_put(target->slots, &other);
+    attempt.status = 401;
+    attempt.repeatable = 1;
+    attempt.outcome = AI_OUTCOME_FAILED;
+    logged[0] = '\0';
+    ok(route_turn_learn(&turn, &attempt) == 1, "a key that was changed meanwhile is tried again");
+    ok(route_turn_take(&turn, &played, &air, &attempt) == 1 && strcmp(attempt.key, "k0-new") == 0,
+       "with its new text");
+    ok(!logged[0] && !*asides(p, target), "and is not set aside for the old one");
+    ok(!route_turn_learn(&turn, &attempt) && strcmp(asides(p, target), "k0") == 0,
+       "but when the new one is refused, too");
+}
+
 static void test_once(apr_pool_t *p)
 {
     route_target_t *target = make(p, 2);
@@ -305,6 +332,7 @@ int main(void)
     test_answers(p);
     test_alone(p);
     test_first(p);
+    test_change(p);
     test_once(p);
     apr_terminate();
     return done();

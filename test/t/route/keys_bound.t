@@ -81,6 +81,13 @@ for my $to ("https://127.0.0.1:$port/v1/chat/completions", "http://localhost:$po
         $n++;
     }
 }
+for my $try (1, 2) {    # what has no body is read no less
+    my $answer = $server->caller->request(method => 'GET', path => '/v1/files', headers => {
+        Authorization => 'Bearer callers-own', 'X-Elsewhere' => "http://localhost:$port/v1/files" });
+    is_deeply([$answer->{status}, [grep { $_->{id} eq $answer->{headers}{'x-request-id'} } @{ Gate::calls()->{last} }]],
+              [502, []], 'GET: no key, no request');
+    $n++;
+}
 is(scalar($server->lines('AI0104: target \w+: the backend is another one than configured; nothing is sent')), $n, 'and the log says so each time');
 unlike($server->said, qr/sk-custody/, 'without a key');
 
