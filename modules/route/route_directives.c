@@ -160,7 +160,7 @@ const command_rec route_cmds[] = {
     AP_INIT_TAKE_ARGV("AITargetKeyExec", route_key_exec, NULL, RSRC_CONF,
                       "program that says a provider's key; every=, timeout=, weight=N, name=WORD"),
     AP_INIT_TAKE1("AITargetKeyAside", route_setting_field, &route_setting_fields[ROUTE_KEY_ASIDE],
-                  RSRC_CONF, "how long a key that the provider has refused is set aside"),
+                  RSRC_CONF, "how long a key that the provider has refused is set aside, or Off"),
     AP_INIT_TAKE2("AITargetHeader", route_setting_header, NULL, RSRC_CONF,
                   "name and value of a header to send"),
     AP_INIT_ITERATE("AITargetForward", route_setting_forward, NULL, RSRC_CONF,

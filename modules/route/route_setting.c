@@ -28,7 +28,7 @@ ai_field_t route_setting_fields[ROUTE_SETTINGS_N] = {
     [ROUTE_FIRST_BYTE_TIMEOUT] = AI_FIELD_TIME(ai_target_t, first_byte_ms, "5min", 0, AI_DAYS_MS(1)),
     [ROUTE_IDLE_TIMEOUT]       = AI_FIELD_TIME(ai_target_t, idle_ms, "5min", 0, AI_DAYS_MS(1)),
     [ROUTE_TOTAL_TIMEOUT]      = AI_FIELD_TIME(ai_target_t, total_ms, "30min", 0, AI_DAYS_MS(1)),
-    [ROUTE_KEY_ASIDE]          = AI_FIELD_TIME(route_target_t, aside_ms, "10min", 1000, AI_DAYS_MS(1)),
+    [ROUTE_KEY_ASIDE]          = AI_FIELD_TIME(route_target_t, aside_ms, "10min", 0, AI_DAYS_MS(1)),
 };
 /* clang-format on */
 

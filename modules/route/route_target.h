@@ -12,7 +12,7 @@
 typedef struct route_target_t {
     ai_target_t target;       /* first: what the core sees of it */
     apr_array_header_t *keys; /* of route_key_t *, in the order of the configuration */
-    apr_int64_t aside_ms;     /* how long a key that was refused is set aside */
+    apr_int64_t aside_ms;     /* how long a key that was refused is set aside; 0: not at all */
     int *weights;             /* of the keys; set with slots */
     route_slot_t *slots;      /* of the keys, side by side; set in post_config (route_custody.c) */
 } route_target_t;

@@ -52,8 +52,9 @@ static void set_aside(const route_turn_t *turn, int i)
     route_slot_t *slot = &turn->target->slots[i];
     apr_time_t now = apr_time_now();
 
-    if (!route_slot_set_aside(slot, turn->serials[i],
-                              now + apr_time_from_msec(turn->target->aside_ms), now)) {
+    if (!turn->target->aside_ms
+        || !route_slot_set_aside(slot, turn->serials[i],
+                                 now + apr_time_from_msec(turn->target->aside_ms), now)) {
         return;
     }
     if (!slot->failed) { /* perhaps it was changed where the program has it from */

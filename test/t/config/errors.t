@@ -348,8 +348,8 @@ my @wrong = (
     ['key program, every= without a unit', target('AITargetKeyExec /bin/true every=5'), ['AITargetKeyExec', 'every=', 'has no unit']],
     ['key program, every= too short', target('AITargetKeyExec /bin/true every=10ms'), ['AITargetKeyExec', 'every=', '1s']],
     ['key program, timeout= too long', target('AITargetKeyExec /bin/true timeout=1h'), ['AITargetKeyExec', 'timeout=', '5min']],
-    ['AITargetKeyAside 0',         target('AITargetKeyAside 0ms'), ['AITargetKeyAside', 'too small', '1s']],
-    ['AITargetKeyAside Off',       target('AITargetKeyAside Off'), ['AITargetKeyAside', '1s']],
+    ['AITargetKeyAside without a unit', target('AITargetKeyAside 10'), ['AITargetKeyAside', 'has no unit']],
+    ['AITargetKeyAside too long',  target('AITargetKeyAside 2d'), ['AITargetKeyAside', 'too large', '1d', 'Off']],
     # --- targets: headers
     (map { ["AITargetHeader $_", target("AITargetHeader $_ \"Bearer $secret\""), ['AITargetHeader', $_, 'AITargetKeyFile']] }
         qw(Authorization x-api-key api-key Cookie Proxy-Authorization X-Goog-API-Key)),

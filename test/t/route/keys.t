@@ -103,6 +103,16 @@ for my $status (401, 402, 403) {
     cmp_ok($values->{'AIRefusals[upstream_auth_error]'}, '>=', 1, 'requests that nobody was asked for count as refusals');
 }
 
+# Off: every request tries it anew.
+{
+    my $server = KeyServer->new(files => \%file, conf => KeyServer::target('t', 'AITargetKeyFile KEYS/a', 'AITargetKeyFile KEYS/b', 'AITargetKeyAside Off'));
+    my @tails = map { my $answer = $server->ask(sim => 'status=401;whose=aaaa;tokens=1'); $answer->{status} == 200 ? $server->tails($answer) : 'none' } 1 .. 20;
+    my $seen = counts(@tails);
+    is($seen->{bbbb}, 20, 'AITargetKeyAside Off: every caller is answered');
+    cmp_ok($seen->{aaaa}, '>', 5, 'and the refused key has its turn');
+    is_deeply([$server->lines('AI0510')], [], 'without a word');
+}
+
 # What no other key changes is no key's fault: nobody can put a target's keys out of use.
 {
     my $server = KeyServer->new(files => \%file, conf => $three);
