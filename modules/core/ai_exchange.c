@@ -202,6 +202,13 @@ static void read_quota(ai_exchange_t *x)
     }
 }
 
+static void log_failure(const ai_request_t *air, const ai_attempt_t *attempt)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, air->r,
+                  AI_LOGNO(0107) "target %s failed: %s, status %d", attempt->target->name,
+                  attempt->reason, attempt->status);
+}
+
 void ai_exchange_stop_clock(ai_exchange_t *x)
 {
     if (x->began) {
@@ -235,12 +242,24 @@ static void conclude(ai_exchange_t *x, int rc)
         attempt->outcome = AI_OUTCOME_FAILED;
         name_failure(x, rc);
         read_quota(x);
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, x->air->r,
-                      AI_LOGNO(0107) "target %s failed: %s, status %d", attempt->target->name,
-                      attempt->reason, attempt->status);
+        attempt->repeatable = ai_upload_can_repeat(x->air);
+        log_failure(x->air, attempt);
     }
     x->gate = GATE_IDLE;
     x->probe = NULL;
+}
+
+/* Nothing is known of how it went. */
+static void begin(ai_attempt_t *attempt)
+{
+    attempt->outcome = AI_OUTCOME_FAILED;
+    attempt->status = 0;
+    attempt->reason = NULL;
+    attempt->timed_out = 0;
+    attempt->retryable = 1;
+    attempt->repeatable = 0;
+    attempt->reused = 0;
+    attempt->retry_after_ms = -1;
 }
 
 static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
@@ -250,13 +269,7 @@ static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
     x->attempt = attempt;
     x->late = NULL;
     x->sent = 0;
-    attempt->outcome = AI_OUTCOME_FAILED;
-    attempt->status = 0;
-    attempt->reason = NULL;
-    attempt->timed_out = 0;
-    attempt->retryable = 1;
-    attempt->reused = 0;
-    attempt->retry_after_ms = -1;
+    begin(attempt);
     ai_gate_begin(x);
     if (ai_upstream_begin(x) == APR_SUCCESS) {
         rc = run_proxy(x);
@@ -291,6 +304,15 @@ void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
     }
     attempt->took_us = air->priv->upstream_time - before;
     ai_run_ai_attempt(air, attempt, 1);
+}
+
+void ai_exchange_pass_over(ai_request_t *air, ai_attempt_t *attempt, int refused)
+{
+    begin(attempt);
+    attempt->reason = refused ? "upstream-auth" : "no-key";
+    attempt->retryable = 0;
+    attempt->took_us = 0;
+    log_failure(air, attempt);
 }
 
 int ai_exchange_wait(ai_request_t *air, apr_interval_time_t microseconds)
@@ -378,6 +400,11 @@ static const ai_error_t *sum_up(ai_exchange_t *x, const ai_attempt_t *last)
     else if (strcmp(last->reason, "upstream-auth") == 0) {
         error->code = "upstream_auth_error";
         error->message = "The provider refused the gateway's key.";
+    }
+    else if (strcmp(last->reason, "no-key") == 0) {
+        error->status = HTTP_SERVICE_UNAVAILABLE;
+        error->code = "upstream_key_missing";
+        error->message = "The gateway has no key for the provider at the moment.";
     }
     else if (strcmp(last->reason, "connect") == 0) {
         error->status = HTTP_SERVICE_UNAVAILABLE;

@@ -37,6 +37,7 @@ struct ai_exchange_t {
     apr_size_t offset;
     apr_array_header_t *lost;  /* of const char *: what this attempt could not carry, or NULL */
     apr_off_t given;           /* bytes that mod_proxy has taken */
+    int barred;                /* the backend is another one than the target's: nothing goes up */
 
     /* down */
     int judged;                /* the head of the answer was looked at */

@@ -214,6 +214,16 @@ static int type_is(const request_rec *r, const char *type)
                || r->content_type[n] == ' ');
 }
 
+/* 1 when an answer of that status blames the key, and another key can be tried in its place. */
+static int has_spare(const ai_exchange_t *x, int status)
+{
+    int spare = status == 402 || status == HTTP_FORBIDDEN      ? AI_SPARE_REFUSED
+                : status == HTTP_TOO_MANY_REQUESTS             ? AI_SPARE_LIMITED
+                                                               : 0;
+
+    return (x->attempt->spare & spare) && ai_upload_can_repeat(x->air);
+}
+
 /* Looks at the head of the answer, once: a failure, or something that may become an answer. */
 static void judge(ai_exchange_t *x)
 {
@@ -238,7 +248,9 @@ static void judge(ai_exchange_t *x)
         ai_gate_fail(x, "upstream-auth", HTTP_BAD_GATEWAY);
         attempt->retryable = 0;
     }
-    else if (attempt->moves_on(attempt->baton, r->status) && !(attempt->final && !x->head_sent)) {
+    else if (has_spare(x, r->status)
+             || (attempt->moves_on(attempt->baton, r->status)
+                 && !(attempt->final && !x->head_sent))) {
         ai_gate_fail_saying(x, "status", r->status);
     }
     else if (x->head_sent && !good) {
@@ -253,6 +265,9 @@ static void judge(ai_exchange_t *x)
                  || (good && type_is(r, "text/html"))
                  || ap_is_HTTP_REDIRECT(r->status))) {
         ai_gate_fail(x, "bad-answer", HTTP_BAD_GATEWAY);
+    }
+    if (good && attempt->accepted) {
+        attempt->accepted(attempt->turn);
     }
     if (x->gate != GATE_PENDING) {
         return;

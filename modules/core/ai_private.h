@@ -209,6 +209,8 @@ int ai_estimate(ai_request_t *air);
 
 /* ai_exchange.c: one attempt. */
 void ai_exchange(ai_request_t *air, ai_attempt_t *attempt);
+/* One that cannot be made for want of a key. */
+void ai_exchange_pass_over(ai_request_t *air, ai_attempt_t *attempt, int refused);
 int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last);
 int ai_exchange_wait(ai_request_t *air, apr_interval_time_t microseconds);
 /* Hooks and filters of ai_exchange.c, ai_upstream.c, ai_gate.c and ai_watch.c. */

@@ -4,7 +4,7 @@
  *
  * The caller's bytes with the edits of this target spliced in, replayed from memory for every
  * attempt; and a head that is built anew from an allow-list, so that no credential, cookie or
- * internal header of the caller's can reach a provider. The target's key is added only after the
+ * internal header of the caller's can reach a provider. The attempt's key is added only after the
  * backend that mod_proxy is about to talk to was compared with the target.
  *
  * Lives in: r->pool.  Shared state: none.  May block: no.
@@ -48,6 +48,9 @@ static apr_status_t filter_replay(ap_filter_t *f, apr_bucket_brigade *bb, ap_inp
     }
     if (mode != AP_MODE_READBYTES) {
         return APR_ENOTIMPL;
+    }
+    if (x->barred) {
+        return APR_EGENERAL;
     }
     x->sent = x->sent || x->given >= SPOOLED;
     while (x->slices && x->slice < x->slices->nelts && given < max) {
@@ -147,6 +150,7 @@ apr_status_t ai_upstream_begin(ai_exchange_t *x)
     x->slice = 0;
     x->offset = 0;
     x->given = 0;
+    x->barred = 0;
     if (!x->replay_filter) {
         x->replay_filter = ap_add_input_filter_handle(replay_filter, x, r, r->connection);
     }
@@ -207,24 +211,43 @@ static int may_pass(const ai_exchange_t *x, const char *name)
     return 0;
 }
 
+/* 1 when filename is "proxy:" and a URL below base. */
+static int leads_to(const char *filename, const char *base)
+{
+    apr_size_t n = strlen(base);
+
+    return strncmp(filename, "proxy:", 6) == 0 && strncmp(filename + 6, base, n) == 0
+           && (filename[6 + n] == '/' || filename[6 + n] == '\0');
+}
+
 /*
- * 1 when the backend that mod_proxy chose is the target's. A member of a balancer is told by the
- * balancer's name: its members come from the configuration, as the target does.
+ * 1 when the backend that mod_proxy chose is the target's. A member of a balancer, which by then
+ * stands in the balancer's place, is told by the balancer's name: its members come from the
+ * configuration, as the target does.
  */
 static int is_backend_of(const request_rec *r, const ai_target_t *target)
 {
-    apr_size_t n = strlen(target->handler);
-    const char *name;
+    const char *base = target->handler + strlen("proxy:");
+    const char *name, *member;
 
-    if (strncmp(r->filename, target->handler, n) != 0
-        || (r->filename[n] != '/' && r->filename[n] != '\0')) {
-        return 0;
-    }
     if (strcmp(target->scheme, "balancer") != 0) {
-        return 1;
+        return leads_to(r->filename, base);
     }
     name = apr_table_get(r->subprocess_env, "BALANCER_NAME");
-    return name && ap_cstr_casecmp(name, target->handler + strlen("proxy:")) == 0;
+    member = apr_table_get(r->subprocess_env, "BALANCER_WORKER_NAME");
+    return name && member && ap_cstr_casecmp(name, base) == 0 && leads_to(r->filename, member);
+}
+
+/* mod_proxy does not heed what its hook "fixups" returns. It reads the body after it and before it
+ * connects, though, and gives up where that fails. */
+static void bar(ai_exchange_t *x)
+{
+    x->barred = 1;
+    x->attempt->reason = "other-backend";
+    x->attempt->retryable = 0;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->air->r,
+                  AI_LOGNO(0104) "target %s: the backend is another one than configured; nothing is "
+                  "sent", x->attempt->target->name);
 }
 
 /* mod_proxy's hook "fixups": r->headers_in is a copy that is sent as we leave it. */
@@ -260,14 +283,11 @@ static int on_proxy_fixups(request_rec *r)
         apr_table_setn(head, APR_ARRAY_IDX(target->headers, i, const char *),
                        APR_ARRAY_IDX(target->headers, i + 1, const char *));
     }
-    if (target->key) {
-        if (!is_backend_of(r, target)) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          AI_LOGNO(0104) "target %s: the backend is another one than configured; "
-                          "its key is not sent", target->name);
-            return HTTP_BAD_GATEWAY;
-        }
-        target->dialect->set_key(head, r->pool, target->key);
+    if (!is_backend_of(r, target)) {
+        bar(x);
+    }
+    else if (x->attempt->key) {
+        target->dialect->set_key(head, r->pool, x->attempt->key);
     }
     r->headers_in = head;
     return OK;

@@ -143,7 +143,8 @@ static int model_allowed(ai_request_t *air, const char *model)
 
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
-    ai_answer,      ai_estimate, ai_exchange, ai_exchange_wait, ai_exchange_give_up,
+    ai_answer,      ai_estimate, ai_exchange, ai_exchange_pass_over,
+    ai_exchange_wait, ai_exchange_give_up,
     ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
     ai_database,
 };

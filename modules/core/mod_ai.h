@@ -11,7 +11,7 @@
  *   2  estimate; what the provider said of a failure
  *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
  *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
- *   5  database
+ *   5  database; a key belongs to an attempt: key, spare, accepted, repeatable; pass_over
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -95,7 +95,6 @@ typedef struct ai_target_t {
     const char *base;             /* path prefix, "" or "/v1": never ends in '/' */
     ap_conf_vector_t *section;    /* mod_proxy's and mod_ssl's settings for it */
     const ai_dialect_t *dialect;
-    const char *key;              /* the provider's, or NULL; never logged */
     apr_array_header_t *headers;  /* of apr_table_entry_t-like pairs: name, value, name, value */
     apr_array_header_t *forward;  /* names of further caller's headers that may pass */
     apr_array_header_t *renames;  /* pairs: asked pattern, served name */
@@ -117,7 +116,12 @@ typedef enum ai_outcome_e {
     AI_OUTCOME_GONE      /* the caller left */
 } ai_outcome_e;
 
-/* One attempt at one target. */
+/* What another key of the target is there for at once (a set of bits). Then an answer that blames
+ * the key is a failure, whatever moves_on says and whether or not the attempt is final. */
+#define AI_SPARE_REFUSED 1 /* 402 and 403 (401 always is one) */
+#define AI_SPARE_LIMITED 2 /* 429 */
+
+/* One attempt at one target, with one key. */
 typedef struct ai_attempt_t {
     /* in */
     const ai_target_t *target;
@@ -125,6 +129,11 @@ typedef struct ai_attempt_t {
     int final;           /* 1: nothing else will be tried, so an error status is passed on */
     int (*moves_on)(const void *baton, int status); /* 1 when a status is a failure */
     const void *baton;
+    const char *key;     /* the provider's, or NULL; never logged. It goes to no backend but the
+                            target's */
+    int spare;           /* AI_SPARE_... */
+    void (*accepted)(void *turn); /* or NULL: called when a status below 300 comes */
+    void *turn;
     /* out */
     ai_outcome_e outcome;
     int status;          /* of the upstream's answer, or 0 when none came */
@@ -132,6 +141,7 @@ typedef struct ai_attempt_t {
                             "idle-timeout", "total-timeout", "broken", "bad-answer", "error-event", "encode" */
     int timed_out;
     int retryable;       /* 0 when the provider asked not to try again */
+    int repeatable;      /* 1 when all that was sent is still there to be sent again */
     int reused;          /* 1 when it went over a pooled connection and nothing came back */
     apr_int64_t retry_after_ms; /* what the provider asked for, or -1 */
     apr_int64_t took_us; /* time spent at the target, in microseconds */
@@ -190,6 +200,10 @@ typedef struct ai_api_t {
 
     /* Runs one attempt over mod_proxy and reports how it ended. */
     void (*exchange)(ai_request_t *air, ai_attempt_t *attempt);
+
+    /* The same for one that cannot be made, since all keys of its target were refused, or (then refused
+     * is 0) there is none: it has failed, and nobody was asked. No hook is told. */
+    void (*pass_over)(ai_request_t *air, ai_attempt_t *attempt, int refused);
 
     /* Waits between attempts, with heartbeats where they are due. Returns 0 when the caller left
      * meanwhile, else 1. */

@@ -15,9 +15,12 @@
 #include <http_log.h>
 
 #include "dialects.h"
+#include "route_custody.h"
 #include "route_private.h"
 #include "route_retry.h"
 #include "route_rule.h"
+#include "route_source.h"
+#include "route_status.h"
 #include "route_target.h"
 
 /* Found in post_config. */
@@ -207,9 +210,16 @@ static int on_forward(ai_request_t *air)
 
 /* ------------------------------------------------------------------ hooks, the module */
 
+static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    route_custody_begin(pconf);
+    return OK;
+}
+
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    (void)pconf;
     (void)plog;
     (void)ptemp;
     ai = ai_api_find();
@@ -219,13 +229,24 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
         return !OK;
     }
     created_s = apr_time_sec(apr_time_now());
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        route_custody_prepare(pconf, s); /* httpd reads its configuration twice when it starts */
+    }
     return OK;
+}
+
+static void on_child_init(apr_pool_t *p, server_rec *s)
+{
+    route_source_watch(p, s);
 }
 
 static void register_hooks(apr_pool_t *p)
 {
     (void)p;
+    ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    route_status_register();
     AI_STAGE(plan, on_plan);
     AI_STAGE(forward, on_forward);
 }

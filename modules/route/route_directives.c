@@ -11,13 +11,14 @@
 #include <http_core.h>
 #include <http_main.h>
 
+#include "route_key.h"
 #include "route_private.h"
 #include "route_rule.h"
 #include "route_setting.h"
 #include "route_target.h"
 
 typedef struct route_server_conf_t {
-    apr_hash_t *targets; /* of ai_target_t, by name */
+    apr_hash_t *targets; /* of route_target_t, by name */
 } route_server_conf_t;
 
 /* clang-format off */
@@ -152,10 +153,14 @@ const command_rec route_cmds[] = {
                   "http, https or balancer URL, with the path before the API's own"),
     AP_INIT_TAKE1("AITargetDialect", route_setting_dialect, NULL, RSRC_CONF,
                   "wire format of the target"),
-    AP_INIT_TAKE1("AITargetKeyFile", route_setting_key_file, NULL, RSRC_CONF,
-                  "file that holds the provider's key"),
-    AP_INIT_TAKE1("AITargetKeyEnv", route_setting_key_env, NULL, RSRC_CONF,
-                  "environment variable that holds the provider's key"),
+    AP_INIT_TAKE_ARGV("AITargetKeyFile", route_key_file, NULL, RSRC_CONF,
+                      "file that holds a provider's key; weight=N, name=WORD"),
+    AP_INIT_TAKE_ARGV("AITargetKeyEnv", route_key_env, NULL, RSRC_CONF,
+                      "environment variable that holds a provider's key; weight=N, name=WORD"),
+    AP_INIT_TAKE_ARGV("AITargetKeyExec", route_key_exec, NULL, RSRC_CONF,
+                      "program that says a provider's key; every=, timeout=, weight=N, name=WORD"),
+    AP_INIT_TAKE1("AITargetKeyAside", route_setting_field, &route_setting_fields[ROUTE_KEY_ASIDE],
+                  RSRC_CONF, "how long a key that the provider has refused is set aside, or Off"),
     AP_INIT_TAKE2("AITargetHeader", route_setting_header, NULL, RSRC_CONF,
                   "name and value of a header to send"),
     AP_INIT_ITERATE("AITargetForward", route_setting_forward, NULL, RSRC_CONF,

@@ -9,6 +9,8 @@
  *
  *   AIRoute m a b; AIRouteRetries 1:   a 503, b 429 Retry-After 2   wait 0.4 s   a 200
  *
+ * Where a target has several keys, its turn may take more than one attempt (route_turn.c).
+ *
  * Lives in: r->pool.  Shared state: none.  May block: waiting, with the caller watched.
  */
 
@@ -17,6 +19,7 @@
 #include "route_private.h"
 #include "route_retry.h"
 #include "route_target.h"
+#include "route_turn.h"
 
 #define BACKOFF_BASE_MS 500
 
@@ -70,6 +73,25 @@ static void note_attempt(const ai_api_t *ai, ai_request_t *air, const ai_attempt
     }
 }
 
+/* A target's turn: with one of its keys, and with others while an answer blames the key. 0 when there
+ * is nothing left to do: it has answered, or the caller left. */
+static int take_turn(const ai_api_t *ai, ai_request_t *air, ai_attempt_t *attempt, int *tries)
+{
+    route_turn_t turn;
+    int is_there;
+
+    route_turn_begin(&turn, air->r, attempt->target);
+    do {
+        is_there = route_turn_take(&turn, ai, air, attempt);
+        if (is_there <= 0) {
+            return is_there == 0;
+        }
+        note_attempt(ai, air, attempt, ++*tries);
+        ai->exchange(air, attempt);
+    } while (route_turn_learn(&turn, attempt));
+    return attempt->outcome == AI_OUTCOME_FAILED;
+}
+
 /* Ends a round: all that back off do so until one moment, so that the next round has them all.
  * Returns when the first of those that are left may be tried, or 0 when none ever may. */
 static apr_time_t next_due(runner_t *runners, int n, apr_time_t backoff_end)
@@ -113,9 +135,7 @@ int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_heade
             attempt.final = round == rounds && !any_left(runners, n, i + 1, now);
             attempt.moves_on = moves_on;
             attempt.baton = baton;
-            note_attempt(ai, air, &attempt, ++tries);
-            ai->exchange(air, &attempt);
-            if (attempt.outcome != AI_OUTCOME_FAILED) {
+            if (!take_turn(ai, air, &attempt, &tries)) {
                 return DONE;
             }
             learn(&runners[i], &attempt);

@@ -2,13 +2,11 @@
 /*
  * route_setting.c - what may an operator say of a target?
  *
- * One function for each directive inside <AITarget>. What belongs together is checked at the end
+ * One function for each directive inside <AITarget>; those of keys are in route_key.c. What belongs together is checked at the end
  * of the section (route_target.c).
  *
- * Lives in: the configuration pool.  Shared state: none.  May block: reading key files.
+ * Lives in: the configuration pool.  Shared state: none.  May block: no.
  */
-
-#include <stdlib.h>
 
 #include <ap_provider.h>
 #include <apr_lib.h>
@@ -19,8 +17,7 @@
 
 #include "route_private.h"
 #include "route_setting.h"
-
-#define KEY_MAX 8192
+#include "route_target.h"
 
 /* clang-format off */
 ai_field_t route_setting_fields[ROUTE_SETTINGS_N] = {
@@ -31,10 +28,11 @@ ai_field_t route_setting_fields[ROUTE_SETTINGS_N] = {
     [ROUTE_FIRST_BYTE_TIMEOUT] = AI_FIELD_TIME(ai_target_t, first_byte_ms, "5min", 0, AI_DAYS_MS(1)),
     [ROUTE_IDLE_TIMEOUT]       = AI_FIELD_TIME(ai_target_t, idle_ms, "5min", 0, AI_DAYS_MS(1)),
     [ROUTE_TOTAL_TIMEOUT]      = AI_FIELD_TIME(ai_target_t, total_ms, "30min", 0, AI_DAYS_MS(1)),
+    [ROUTE_KEY_ASIDE]          = AI_FIELD_TIME(route_target_t, aside_ms, "10min", 0, AI_DAYS_MS(1)),
 };
 /* clang-format on */
 
-static const char *outside(cmd_parms *cmd)
+const char *route_setting_outside(cmd_parms *cmd)
 {
     const ap_directive_t *section = cmd->directive->parent;
 
@@ -46,7 +44,7 @@ static const char *outside(cmd_parms *cmd)
 
 const char *route_setting_field(cmd_parms *cmd, void *target, const char *arg)
 {
-    const char *wrong = outside(cmd);
+    const char *wrong = route_setting_outside(cmd);
 
     return wrong ? wrong : ai_conf_set(cmd, target, arg);
 }
@@ -88,7 +86,7 @@ static int is_port(const char *text)
 const char *route_setting_url(cmd_parms *cmd, void *target_in, const char *url)
 {
     ai_target_t *target = target_in;
-    const char *wrong = outside(cmd);
+    const char *wrong = route_setting_outside(cmd);
     apr_uri_t uri;
     char *base;
     apr_size_t n;
@@ -136,7 +134,7 @@ const char *route_setting_url(cmd_parms *cmd, void *target_in, const char *url)
 const char *route_setting_dialect(cmd_parms *cmd, void *target_in, const char *name)
 {
     ai_target_t *target = target_in;
-    const char *wrong = outside(cmd);
+    const char *wrong = route_setting_outside(cmd);
     apr_array_header_t *known;
     apr_array_header_t *names;
     int i;
@@ -157,80 +155,6 @@ const char *route_setting_dialect(cmd_parms *cmd, void *target_in, const char *n
     return apr_psprintf(cmd->pool, "AITargetDialect: '%s' is no dialect; allowed is one of: %s",
                         name, names->nelts ? apr_array_pstrcat(cmd->pool, names, ' ')
                                            : "none (mod_ai is not loaded)");
-}
-
-/* Takes a key as it was read. The text itself is never shown, not even in an error. */
-static const char *take_key(cmd_parms *cmd, ai_target_t *target, char *key)
-{
-    apr_size_t n = strlen(key), i;
-
-    if (target->key) {
-        return apr_psprintf(cmd->pool, "%s: the target has a key already", cmd->cmd->name);
-    }
-    while (n && apr_isspace(key[n - 1])) {
-        key[--n] = '\0';
-    }
-    for (i = 0; i < n; i++) {
-        if (!apr_isgraph(key[i]) || (key[i] & 0x80)) {
-            return apr_psprintf(cmd->pool, "%s: the key holds white space or a character that no "
-                                "header can carry", cmd->cmd->name);
-        }
-    }
-    if (!n) {
-        return apr_psprintf(cmd->pool, "%s: the key is empty", cmd->cmd->name);
-    }
-    target->key = key;
-    return NULL;
-}
-
-const char *route_setting_key_file(cmd_parms *cmd, void *target, const char *arg)
-{
-    const char *path = ap_server_root_relative(cmd->pool, arg);
-    const char *wrong = outside(cmd);
-    char *key = apr_palloc(cmd->pool, KEY_MAX + 1);
-    apr_size_t n = 0;
-    apr_file_t *file;
-    apr_finfo_t info;
-    apr_status_t rv;
-
-    if (wrong) {
-        return wrong;
-    }
-    rv = path ? apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, cmd->temp_pool) : APR_EBADPATH;
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "AITargetKeyFile: cannot open '%s': %pm", arg, &rv);
-    }
-    rv = apr_file_read_full(file, key, KEY_MAX, &n);
-    if (apr_file_info_get(&info, APR_FINFO_PROT, file) == APR_SUCCESS
-        && (info.protection & APR_FPROT_WREAD)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, cmd->server,
-                     AI_LOGNO(0501) "AITargetKeyFile %s can be read by everybody on this machine",
-                     path);
-    }
-    apr_file_close(file);
-    if (rv != APR_EOF && rv != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "AITargetKeyFile: cannot read '%s': %pm", arg, &rv);
-    }
-    if (n == KEY_MAX || memchr(key, '\0', n)) {
-        return apr_psprintf(cmd->pool, "AITargetKeyFile: '%s' holds more than a key", arg);
-    }
-    key[n] = '\0';
-    return take_key(cmd, target, key);
-}
-
-const char *route_setting_key_env(cmd_parms *cmd, void *target, const char *name)
-{
-    const char *wrong = outside(cmd);
-    const char *value = getenv(name);
-
-    if (wrong) {
-        return wrong;
-    }
-    if (!value) {
-        /* The name is not shown: the key itself in its place is a common slip. */
-        return "AITargetKeyEnv: there is no environment variable of that name";
-    }
-    return take_key(cmd, target, apr_pstrdup(cmd->pool, value));
 }
 
 static int in_list(const char *const *list, const char *name)
@@ -263,8 +187,8 @@ static const char *check_header(cmd_parms *cmd, const char *name)
     }
     if (in_list(secret, name)) {
         return apr_psprintf(cmd->pool, "%s: the header %s carries a secret; a provider's key is "
-                            "set with AITargetKeyFile or AITargetKeyEnv, and a caller's goes to "
-                            "nobody", cmd->cmd->name, name);
+                            "set with AITargetKeyFile, AITargetKeyEnv or AITargetKeyExec, and a "
+                            "caller's goes to nobody", cmd->cmd->name, name);
     }
     return NULL;
 }
@@ -273,7 +197,7 @@ const char *route_setting_header(cmd_parms *cmd, void *target_in, const char *na
                                  const char *value)
 {
     ai_target_t *target = target_in;
-    const char *wrong = outside(cmd);
+    const char *wrong = route_setting_outside(cmd);
 
     if (!wrong) {
         wrong = check_header(cmd, name);
@@ -292,7 +216,7 @@ const char *route_setting_header(cmd_parms *cmd, void *target_in, const char *na
 const char *route_setting_forward(cmd_parms *cmd, void *target_in, const char *name)
 {
     ai_target_t *target = target_in;
-    const char *wrong = outside(cmd);
+    const char *wrong = route_setting_outside(cmd);
 
     if (!wrong) {
         wrong = check_header(cmd, name);
@@ -307,7 +231,7 @@ const char *route_setting_model(cmd_parms *cmd, void *target_in, const char *ask
                                 const char *served)
 {
     ai_target_t *target = target_in;
-    const char *wrong = outside(cmd);
+    const char *wrong = route_setting_outside(cmd);
 
     if (!wrong && (!*asked || !*served)) {
         wrong = "AITargetModel: a name is empty";

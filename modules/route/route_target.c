@@ -17,6 +17,8 @@
 #include <http_core.h>
 
 #include "mod_proxy.h"
+#include "route_custody.h"
+#include "route_key.h"
 #include "route_private.h"
 #include "route_setting.h"
 #include "route_target.h"
@@ -237,8 +239,9 @@ const char *route_target_section(cmd_parms *cmd, const char *arg, apr_hash_t *ta
 {
     const ap_directive_t *section = cmd->directive;
     ap_conf_vector_t *vector = ap_create_per_dir_config(cmd->pool);
-    ai_target_t *target = ai_conf_create(cmd->pool, sizeof(*target), route_setting_fields,
-                                         ROUTE_SETTINGS_N);
+    route_target_t *whole = ai_conf_create(cmd->pool, sizeof(*whole), route_setting_fields,
+                                           ROUTE_SETTINGS_N);
+    ai_target_t *target = &whole->target;
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT | NOT_IN_HTACCESS);
 
     if (wrong || (wrong = read_name(cmd, arg, &target->name))
@@ -248,10 +251,11 @@ const char *route_target_section(cmd_parms *cmd, const char *arg, apr_hash_t *ta
     if (apr_hash_get(targets, target->name, APR_HASH_KEY_STRING)) {
         return apr_psprintf(cmd->pool, "<AITarget %s>: this name is taken", target->name);
     }
+    whole->keys = apr_array_make(cmd->pool, 1, sizeof(route_key_t *));
     target->headers = apr_array_make(cmd->pool, 2, sizeof(const char *));
     target->forward = apr_array_make(cmd->pool, 1, sizeof(const char *));
     target->renames = apr_array_make(cmd->pool, 2, sizeof(const char *));
-    ap_set_module_config(vector, &ai_route_module, target);
+    ap_set_module_config(vector, &ai_route_module, whole);
     wrong = ap_walk_config(section->first_child, cmd, vector);
     if (wrong) {
         return wrong; /* cmd still points at the line that is at fault */
@@ -262,7 +266,9 @@ const char *route_target_section(cmd_parms *cmd, const char *arg, apr_hash_t *ta
         || (wrong = declare_proxy(cmd, section, target))) {
         return wrong;
     }
-    apr_hash_set(targets, target->name, APR_HASH_KEY_STRING, target);
+    whole->aside_ms = ai_conf_number(whole, &route_setting_fields[ROUTE_KEY_ASIDE]);
+    route_custody_add(whole);
+    apr_hash_set(targets, target->name, APR_HASH_KEY_STRING, whole);
     return NULL;
 }
 

@@ -50,7 +50,7 @@ sub ask
     my ($option, @lines) = @_;
     spew("$dir/httpd.conf", join("\n", 'ServerName localhost', "ServerRoot $dir",
          "DefaultRuntimeDir $dir", "PidFile $dir/pid", "ErrorLog $dir/error_log",
-         'Listen 127.0.0.1:9', @loads, @lines) . "\n");
+         'Listen 127.0.0.1:9', @loads, map { s{/usr/local/libexec/}{$dir/libexec/}r } @lines) . "\n");
     local $ENV{OPENAI_API_KEY} = 'sk-test';
     my $said = `$httpd -f $dir/httpd.conf $option 2>&1`;
     return ($?, $said);
@@ -60,6 +60,10 @@ spew("$dir/conf/users",      "ann:x\n");
 spew("$dir/conf/keys",       "# no keys\n");
 spew("$dir/conf/issuer.jwks", '{"keys":[{"kty":"oct","kid":"k","k":"' . 'A' x 43 . '"}]}');
 spew("$dir/conf/openai.key", "sk-test\n");
+spew("$dir/conf/openai-b.key", "sk-test-b\n");
+# Its real place is the system's, where a test has no business.
+spew("$dir/libexec/openai-key", "#!/bin/sh\n");
+chmod(0755, "$dir/libexec/openai-key");
 spew("$dir/conf/anthropic.key", "sk-test\n");
 spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
 spew("$dir/conf/own-ca.pem", "none is read by httpd -t\n");

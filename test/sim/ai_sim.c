@@ -50,6 +50,7 @@
  *   echo=1            content is the request, as JSON
  *   id=TEXT           system_fingerprint of every chunk (/responses, /messages: sim_id)
  *   mark=TEXT seq=TEXT   written to the truth as mark and mark_seq
+ *   whose=TAIL,TAIL   misbehave to calls whose key ends so; answer others well
  *   fail=N;key=NAME   misbehave for the first N calls with that key, then answer well
  */
 #include <errno.h>

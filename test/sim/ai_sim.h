@@ -111,15 +111,16 @@ typedef struct {
     long eol, comment, done, close, early;
     long tool, calls, thought, redacted, whole, refuse, json, echo, fail;
     char id[SCRIPT_TEXT], key[SCRIPT_TEXT], mark[SCRIPT_TEXT], seq[SCRIPT_TEXT];
-    char finish[SCRIPT_TEXT], message[SCRIPT_TEXT];
+    char finish[SCRIPT_TEXT], message[SCRIPT_TEXT], whose[SCRIPT_TEXT];
 } script_t;
 
 void script_init(script_t *s);
 /* Reads "k=v;k=v" over what is already set.  Returns 0, and names the fault in why, if it is
  * wrong. */
 int script_read(script_t *s, text_t words, buf_t *why);
-/* Applies busy= and fail=: after the first N calls of a key the misbehaviour is taken out. */
-int script_settle(script_t *s, buf_t *why);
+/* Applies busy=, whose= and fail=: the misbehaviour is taken out of calls with another provider's key
+ * (tail is how theirs ends), and after the first N calls of a key=. */
+int script_settle(script_t *s, text_t tail, buf_t *why);
 /* Forgets how often each key= was seen. */
 void script_forget(void);
 
@@ -164,6 +165,8 @@ int conn_epoll(void);
  * needed, -1 when it is not HTTP (why says what). */
 int http_read(conn_t *conn, const char **why);
 text_t http_header(const call_t *call, const char *name);
+/* The last four bytes of the provider's key, or all of a shorter one; none when there is no key. */
+text_t http_key_tail(const call_t *call);
 const char *http_reason(int status);
 
 /* ------------------------------------------------------------- sim_form.c: reading a request body */

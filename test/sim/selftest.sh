@@ -369,6 +369,17 @@ check "reset forgets the counts" is "$code" 503
 curl -s "http://127.0.0.1:$port/_sim/calls" >"$dir/body"
 check "calls: since the reset" has '{"active":0,"total":1,"last":[{"seq":'
 
+# --- whose=TAIL
+for who in tail xxxx,tail; do
+    chat "status=401;whose=$who"
+    check "whose=$who: the key that is meant" is "$code" 401
+done
+chat "status=401;whose=xxxx;tokens=1"
+check "whose=xxxx: another key" is "$code" 200
+check "whose=xxxx: what is no misbehaviour stays" is "$(words)" the
+chat "status=401;whose=ail"
+check "whose=ail: not a part of it" is "$code" 200
+
 # --- other endpoints
 post /openai/v1/responses "tokens=2" '{"model":"m","input":"12345"}'
 check "responses: plain" has '"type":"output_text","text":"the river"'

@@ -52,7 +52,7 @@ static int read_script(call_t *call, buf_t *why)
         return 0;
     }
     call->scripted = header.p || question;
-    return script_settle(&call->script, why);
+    return script_settle(&call->script, http_key_tail(call), why);
 }
 
 /* An answer that is no answer: error status, wrong type, garbage.  Returns 0 when there is none. */

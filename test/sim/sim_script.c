@@ -96,6 +96,7 @@ static const row_t keys[] = {
     { "finish", AT(finish), KIND_TEXT, 0, 0, 0, 0, NULL },
     { "message", AT(message), KIND_TEXT, 0, 0, 0, 0, NULL },
     { "mark", AT(mark), KIND_TEXT, 0, 0, 0, 0, NULL },
+    { "whose", AT(whose), KIND_TEXT, 0, 0, 0, 0, NULL },
     { "seq", AT(seq), KIND_TEXT, 0, 0, 0, 0, NULL },
 };
 
@@ -248,8 +249,26 @@ static void pardon(script_t *s)
     }
 }
 
-int script_settle(script_t *s, buf_t *why)
+/* 1 when the list "tail,tail" holds it. */
+static int is_listed(const char *list, text_t tail)
 {
+    while (*list) {
+        size_t n = strcspn(list, ",");
+
+        if (n && n == tail.n && memcmp(list, tail.p, n) == 0) {
+            return 1;
+        }
+        list += n + (list[n] == ',');
+    }
+    return 0;
+}
+
+int script_settle(script_t *s, text_t tail, buf_t *why)
+{
+    if (s->whose[0] && !is_listed(s->whose, tail)) {
+        pardon(s);
+        return 1;
+    }
     if (s->fail > 0 && s->key[0] == '\0') {
         buf_str(why, "ai-sim: script key 'fail' needs 'key'");
         return 0;

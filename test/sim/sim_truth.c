@@ -57,7 +57,7 @@ static void add_member(buf_t *out, const char *name, text_t value)
     buf_quote(out, value.p, value.n);
 }
 
-static void add_key_tail(const call_t *call, buf_t *out)
+text_t http_key_tail(const call_t *call)
 {
     static const char *const names[] = { "authorization", "x-api-key", "api-key",
                                          "x-goog-api-key" };
@@ -71,7 +71,7 @@ static void add_key_tail(const call_t *call, buf_t *out)
         key.p += key.n - 4;
         key.n = 4;
     }
-    add_member(out, "key_tail", key);
+    return key;
 }
 
 static void add_script(const call_t *call, buf_t *out)
@@ -146,7 +146,7 @@ static void write_line(const call_t *call, const char *ended, buf_t *out)
     else {
         buf_str(out, ",\"peer_closed_ms\":null");
     }
-    add_key_tail(call, out);
+    add_member(out, "key_tail", http_key_tail(call));
     add_header_names(call, out);
     buf_str(out, "}");
 }

@@ -39,6 +39,28 @@ const char *route_target_model(const ai_target_t *target, const char *asked)
     return strcmp(target->name, "c") == 0 ? "renamed" : NULL;
 }
 
+/* In place of the neighbour that picks keys: a target has none (test_route_turn.c has those). */
+void route_turn_begin(route_turn_t *turn, const request_rec *r, const ai_target_t *target)
+{
+    turn->r = r;
+    turn->target = (const route_target_t *)target;
+}
+
+int route_turn_take(route_turn_t *turn, const ai_api_t *ai, ai_request_t *air,
+                    ai_attempt_t *attempt)
+{
+    (void)ai;
+    (void)air;
+    return turn->target->target.name == attempt->target->name;
+}
+
+int route_turn_learn(route_turn_t *turn, ai_attempt_t *attempt)
+{
+    (void)turn;
+    (void)attempt;
+    return 0;
+}
+
 /* ---------------------------------------------------------------------- the core, played */
 
 static const char *script;     /* how the next attempts end, a word each */

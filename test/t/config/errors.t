@@ -46,7 +46,14 @@ write_file('keys/utf8',    "$secret\xc3\xa4");
 write_file('keys/nul',     "$secret\0behind");
 write_file('keys/long',    $secret . 'x' x 9000);
 mkdir("$dir/keys/folder");
-chmod(0666, write_file('keys/open', ''));
+write_file('keys/json',    qq({"key":"$secret"));
+write_file('keys/member',  qq({"key":"$secret","expiry":60}));
+write_file('keys/never',   "$secret\nexpires=$secret");
+write_file('keys/open',    "$secret\n");
+chmod(0602, "$dir/keys/open");
+write_file('keys/loose',   "#!/bin/sh\n");
+chmod(0720, "$dir/keys/loose");
+write_file('keys/until',   "$secret\nexpires=2020-01-01T00:00:00Z\n");
 mkdir("$dir/models");
 mkdir("$dir/models/folder");
 write_file('models/good',   '[{"match":"m","context":1,"source":"s","date":"2026-11-21"}]');
@@ -269,6 +276,7 @@ my @wrong = (
            ["$name outside of <AITarget>", "> $name $value\n", [$name, '<AITarget']] }
         [AITargetURL => 'http://127.0.0.1:9'], [AITargetDialect => 'openai'],
         [AITargetKeyFile => 'KEYS/good'], [AITargetKeyEnv => 'AI_TEST_KEY'],
+        [AITargetKeyExec => '/bin/true'], [AITargetKeyAside => '5min'],
         [AITargetHeader => 'X-A b'], [AITargetForward => 'X-A'], [AITargetModel => 'a b'],
         [AITargetStreamUsage => 'On'], [AITargetTLSVerify => 'On'], [AITargetTLSCAFile => 'CA'],
         [AITargetConnectTimeout => '5s'], [AITargetFirstByteTimeout => '5s'],
@@ -318,10 +326,14 @@ my @wrong = (
     ['URL with a space',           url('"http://127.0.0.1:9/v 1"'), ['AITargetURL', 'path|URL']],
     ['two URLs in a line',         url('http://127.0.0.1:9 http://127.0.0.1:8'), ['AITargetURL', 'one argument']],
     # --- targets: keys
-    ['key file that is not there', target('AITargetKeyFile KEYS/none'), ['AITargetKeyFile', 'cannot open']],
+    ['key file that is not there', target('AITargetKeyFile KEYS/none'), ['AITargetKeyFile', 'cannot be opened']],
     ['key file that is empty',     target('AITargetKeyFile KEYS/empty'), ['AITargetKeyFile', 'empty']],
     ['key file with white space',  target('AITargetKeyFile KEYS/blank'), ['AITargetKeyFile', 'empty']],
-    ['key file with two lines',    target('AITargetKeyFile KEYS/two'),   ['AITargetKeyFile', 'white space']],
+    ['key file with two lines',    target('AITargetKeyFile KEYS/two'),   ['AITargetKeyFile', 'white space', 'expires=']],
+    ['key file that everybody may write', target('AITargetKeyFile KEYS/open'), ['AITargetKeyFile', 'written by everybody']],
+    ['key file with half of JSON', target('AITargetKeyFile KEYS/json'),  ['AITargetKeyFile', 'JSON', 'at byte']],
+    ['key file with another member', target('AITargetKeyFile KEYS/member'), ['AITargetKeyFile', 'member', 'expires']],
+    ['key file whose end is no time', target('AITargetKeyFile KEYS/never'), ['AITargetKeyFile', 'expires', '2026-12-31T23:59:59Z']],
     ['key with a space',           target('AITargetKeyFile KEYS/space'), ['AITargetKeyFile', 'white space']],
     ['key with a control character', target('AITargetKeyFile KEYS/control'), ['AITargetKeyFile', 'character']],
     ['key with UTF-8',             target('AITargetKeyFile KEYS/utf8'),  ['AITargetKeyFile', 'character']],
@@ -332,11 +344,37 @@ my @wrong = (
     ['empty key in the environment', target('AITargetKeyEnv AI_TEST_KEY_EMPTY'), ['AITargetKeyEnv', 'empty']],
     ['spaces in the environment\'s key', target('AITargetKeyEnv AI_TEST_KEY_SPACE'), ['AITargetKeyEnv', 'white space']],
     ['the key where its name belongs', target("AITargetKeyEnv $secret"), ['AITargetKeyEnv', 'environment variable']],
-    ['key from file and environment', target("AITargetKeyFile KEYS/good\n> AITargetKeyEnv AI_TEST_KEY") =~ s/> AITargetKeyFile/AITargetKeyFile/r,
-                                   ['AITargetKeyEnv', 'key already']],
-    ['two key files',              target("AITargetKeyFile KEYS/good\n> AITargetKeyFile KEYS/good") =~ s/> AITargetKeyFile KEYS\/good\n> /AITargetKeyFile KEYS\/good\n> /r,
+    ['the same key file twice',    target("AITargetKeyFile KEYS/good\n> AITargetKeyFile KEYS/good name=b") =~ s/> AITargetKeyFile KEYS\/good\n> /AITargetKeyFile KEYS\/good\n> /r,
                                    ['AITargetKeyFile', 'key already']],
-    ['key file without a name',    target('AITargetKeyFile'),   ['AITargetKeyFile', 'one argument']],
+    ['two keys of one name',       target("AITargetKeyFile KEYS/good name=a\n> AITargetKeyEnv AI_TEST_KEY name=a") =~ s/> AITargetKeyFile/AITargetKeyFile/r,
+                                   ['AITargetKeyEnv', 'name a already', 'name=']],
+    ['33 keys',                    target(join("\n", map({ "AITargetKeyExec \"/bin/true $_\"" } 1 .. 32), '> AITargetKeyFile KEYS/good')) =~ s/> AITargetKeyExec/AITargetKeyExec/r,
+                                   ['AITargetKeyFile', 'at most 32']],
+    ['key file without a name',    target('AITargetKeyFile'),   ['AITargetKeyFile', 'path of a file']],
+    ['key file with an empty name', target('AITargetKeyFile ""'), ['AITargetKeyFile', 'path of a file']],
+    ['environment without a name', target('AITargetKeyEnv'),    ['AITargetKeyEnv', 'name of an environment variable']],
+    ['a key behind the path',      target("AITargetKeyFile KEYS/good $secret"), ['AITargetKeyFile', 'no option', 'weight=N', 'name=WORD']],
+    ['a key behind the variable',  target("AITargetKeyEnv AI_TEST_KEY $secret"), ['AITargetKeyEnv', 'no option', 'weight=N']],
+    ['weight 0',                   target('AITargetKeyFile KEYS/good weight=0'), ['AITargetKeyFile', 'weight=', '1 to 100']],
+    ['weight 101',                 target('AITargetKeyFile KEYS/good weight=101'), ['AITargetKeyFile', 'weight=', '1 to 100']],
+    ['weight without a number',    target('AITargetKeyEnv AI_TEST_KEY weight=lots'), ['AITargetKeyEnv', 'weight=', 'whole number']],
+    ['name with a space',          target('AITargetKeyFile KEYS/good "name=a b"'), ['AITargetKeyFile', 'name=', 'letters, digits']],
+    ['name that is empty',         target('AITargetKeyFile KEYS/good name='), ['AITargetKeyFile', 'name=']],
+    ['name of 32 characters',      target('AITargetKeyFile KEYS/good name=' . 'a' x 32), ['AITargetKeyFile', 'at most 31']],
+    ['every= of a file',           target('AITargetKeyFile KEYS/good every=1min'), ['AITargetKeyFile', 'no option']],
+    ['key program without a word', target('AITargetKeyExec'),   ['AITargetKeyExec', 'program', 'quotes']],
+    ['key program that is blank',  target('AITargetKeyExec " "'), ['AITargetKeyExec', 'program', 'quotes']],
+    ['key program by its name',    target('AITargetKeyExec "true"'), ['AITargetKeyExec', 'absolute path']],
+    ['key program that is not there', target('AITargetKeyExec KEYS/none'), ['AITargetKeyExec', 'cannot be found']],
+    ['key program that is a folder', target('AITargetKeyExec KEYS/folder'), ['AITargetKeyExec', 'is no file']],
+    ['key program that cannot be run', target('AITargetKeyExec KEYS/good'), ['AITargetKeyExec', 'cannot be executed']],
+    ['key program that others may write', target('AITargetKeyExec KEYS/loose'), ['AITargetKeyExec', 'can be written by others', '0755']],
+    ['key program with its arguments outside', target('AITargetKeyExec /bin/true one'), ['AITargetKeyExec', 'no option', 'quotes', 'every=', 'timeout=']],
+    ['key program, every= without a unit', target('AITargetKeyExec /bin/true every=5'), ['AITargetKeyExec', 'every=', 'has no unit']],
+    ['key program, every= too short', target('AITargetKeyExec /bin/true every=10ms'), ['AITargetKeyExec', 'every=', '1s']],
+    ['key program, timeout= too long', target('AITargetKeyExec /bin/true timeout=1h'), ['AITargetKeyExec', 'timeout=', '5min']],
+    ['AITargetKeyAside without a unit', target('AITargetKeyAside 10'), ['AITargetKeyAside', 'has no unit']],
+    ['AITargetKeyAside too long',  target('AITargetKeyAside 2d'), ['AITargetKeyAside', 'too large', '1d', 'Off']],
     # --- targets: headers
     (map { ["AITargetHeader $_", target("AITargetHeader $_ \"Bearer $secret\""), ['AITargetHeader', $_, 'AITargetKeyFile']] }
         qw(Authorization x-api-key api-key Cookie Proxy-Authorization X-Goog-API-Key)),
@@ -429,6 +467,10 @@ AIRouteFallback 429 5xx
 <AITarget fromenv>
     AITargetURL http://localhost:9
     AITargetKeyEnv AI_TEST_KEY
+    AITargetKeyFile KEYS/good weight=3 name=second
+    AITargetKeyFile KEYS/until weight=100
+    AITargetKeyExec "/bin/true 'a b' c" every=1min timeout=5s weight=2 name=vault
+    AITargetKeyAside 1min
 </AITarget>
 <Proxy balancer://pool>
     BalancerMember http://127.0.0.1:7

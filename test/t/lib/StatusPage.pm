@@ -29,7 +29,7 @@ sub values_of
     my ($server) = @_;
     my %values;
     for my $line (grep { /^AI/ } split /\n/, text_of($server, 'auto')) {
-        my ($name, $value) = $line =~ /^(AI[A-Za-z0-9]+(?:\[[\w.()-]+\][A-Za-z0-9]*)?): (\d+)$/
+        my ($name, $value) = $line =~ /^(AI[A-Za-z0-9]+(?:\[[\w.()\/-]+\][A-Za-z0-9]*)?): (\d+)$/
             or die "no such line: $line\n";
         die "$name comes twice\n" if exists $values{$name};
         $values{$name} = $value;
