@@ -109,6 +109,7 @@ static authz_status verdict(const request_rec *r, int fits)
 static ai_request_t *known(request_rec *r, authz_status *status)
 {
     ai_request_t *air = auth_ai->request_of(r);
+    int mapped;
 
     if (!air) {
         *status = AUTHZ_DENIED; /* no location of ours: there are no models here, and no keys */
@@ -118,8 +119,9 @@ static ai_request_t *known(request_rec *r, authz_status *status)
         *status = AUTHZ_DENIED_NO_USER;
         return NULL;
     }
-    if (auth_map_login(air) != OK) {
-        *status = AUTHZ_GENERAL_ERROR;
+    mapped = auth_map_login(air);
+    if (mapped != OK) {
+        *status = mapped == HTTP_FORBIDDEN ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
         return NULL;
     }
     return air;
