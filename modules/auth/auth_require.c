@@ -111,7 +111,8 @@ static ai_request_t *known(request_rec *r, authz_status *status)
     ai_request_t *air = auth_ai->request_of(r);
     int mapped;
 
-    if (!air) {
+    /* Nor is the page of an error ours: the login that it follows may be the one that failed. */
+    if (!air || air->r != r) {
         *status = AUTHZ_DENIED; /* no location of ours: there are no models here, and no keys */
         return NULL;
     }

@@ -24,7 +24,7 @@ my $new_key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
 openssl("req -x509 -days 2 $new_key -keyout $_.key -out $_.pem -subj '/CN=$_'") for qw(ca other-ca);
 for my $client (['carol', 'acme', 'ca'], ['alice', 'acme', 'ca'], ['slash', 'acme//red', 'ca'], ['mallory', 'acme', 'other-ca']) {
     my ($name, $o, $ca) = @$client;
-    openssl("req -new $new_key -keyout $name.key -out $name.csr -subj '/O=@{[ $o =~ s{/}{\\\\/}gr ]}/CN=$name'");
+    openssl("req -new $new_key -keyout $name.key -out $name.csr -subj '/O=@{[ $o =~ s{/}{\\/}gr ]}/CN=$name'");
     openssl("x509 -req -days 2 -in $name.csr -CA $ca.pem -CAkey $ca.key -CAcreateserial -out $name.pem");
 }
 
@@ -52,6 +52,7 @@ my $conf = join('',
 </Macro>
 <Location /login>
     SetHandler form-login-handler
+    Require all granted
     Use Form
     AuthFormLoginRequiredLocation /please
     AuthFormLoginSuccessLocation /welcome
@@ -70,18 +71,19 @@ END
     place('none', 'AuthType None', 'Require valid-user'),
     # Two logins in one request: a certificate, and a password.
     place('two', 'Use Basic', 'AIAuthIdentity tenant "%{REMOTE_USER}/%{SSL_CLIENT_S_DN_CN}"',
-          'AIAuthIdentity tier "%{reqenv:TIER_OF_CERT}"', '<RequireAll>', 'Require ai-tenant people alice carol', 'Require valid-user', '</RequireAll>'),
+          'AIAuthIdentity tier "%{reqenv:TIER_OF_CERT}"', '<RequireAll>', 'Require ai-tenant alice carol', 'Require expr "%{REMOTE_USER} == \'alice\'"', '</RequireAll>'),
     place('odd', 'Use Basic', 'Require valid-user', 'AIAuthIdentity tenant "x//%{REMOTE_USER}"'),
-    place('odd/tenant', 'AIAuthIdentity tenant "/%{REMOTE_USER}"', 'AuthzSendForbiddenOnFailure On', 'Require ai-tenant alice'),
-    place('odd/long', 'AIAuthIdentity tenant ' . 'x' x 501, 'Require valid-user'),
-    place('odd/tier', 'AIAuthIdentity tenant ""', 'AIAuthIdentity tier ' . 'x' x 65, 'Require valid-user'),
-    place('odd/user', 'AIAuthIdentity tenant ""', 'AIAuthIdentity user "%{req:X-Name}"', 'Require valid-user'),
+    place('odd-tenant', 'Use Basic', 'AIAuthIdentity tenant "/%{REMOTE_USER}"', 'AuthzSendForbiddenOnFailure On', 'Require ai-tenant alice'),
+    place('odd-long', 'Use Basic', 'AIAuthIdentity tenant ' . 'x' x 501, 'Require valid-user'),
+    place('odd-tier', 'Use Basic', 'AIAuthIdentity tenant "%{reqenv:NOTHING}"', 'AIAuthIdentity tier ' . 'x' x 65, 'Require valid-user'),
+    place('odd-user', 'Use Basic', 'AIAuthIdentity tenant "%{reqenv:NOTHING}"', 'AIAuthIdentity user "%{req:X-Name}"', 'Require valid-user'),
     # The estate's own inner sections.
     place('merge', 'Use Basic', 'Require ai-key'),
     "<Location /merge/v1/embeddings>\n    AuthMerging Or\n    Require user alice\n</Location>\n",
     "<Location /merge/v1/moderations>\n    AuthMerging And\n    Require user alice\n</Location>\n",
     "<Location /merge/v1/images>\n    Require all granted\n</Location>\n",
-    "ErrorDocument 401 /merge/v1/models\nErrorDocument 403 /granted/v1/models\nErrorDocument 404 /basic/v1/models\n",
+    "<Location /page-of-error>\n    Require ai-tenant people\n</Location>\n",
+    "ErrorDocument 401 /page-of-error\nErrorDocument 403 /granted/v1/models\nErrorDocument 404 /basic/v1/models\n",
 );
 my $server = AuthServer->new([values %key], $conf, tls => <<"END");
 SSLCACertificateFile $certs/ca.pem
@@ -131,6 +133,8 @@ is(who(ask('basic', { %ada })), '200 ada ada programs gold', 'a key on the same 
 $answer = ask('basic', { basic('alice', 'sea') });
 is_deeply([@$answer{qw(status)}, code_of($answer), $answer->{headers}{'www-authenticate'}],
           [401, 'invalid_api_key', 'Basic realm="auth"'], 'a wrong password: JSON, and the question for another');
+is_deeply([@{ $server->logged($answer) }{qw(user tenant tier)}], ['-', '-', '-'],
+          'what such a login would be is not noted, also not for the page of the error');
 is(ask('basic', { basic('', '') })->{status}, 401, 'no name at all');
 is(ask('basic', { basic('alice'), %bad })->{status}, 401, 'a bad key beside a good password');
 is(who(ask('named', { basic('alice') })), '200 alice alice people/alice silver', 'Require user: a login');
@@ -197,13 +201,13 @@ is(who(ask('none', { %ada })), '200 ada ada programs gold', 'a key needs no Auth
 
 # --------------------------------------------------------------------- what cannot be a tenant
 
-for my $place (qw(odd odd/long odd/tier)) {
+for my $place (qw(odd odd-long odd-tier)) {
     $answer = ask($place, { basic('alice') });
     is_deeply([$answer->{status}, code_of($answer)], [403, 'permission_denied'], "$place: refused");
 }
-is(ask('odd/tenant', { basic('alice') })->{status}, 403, 'where Require asks for it, too');
-is(ask('odd/user', { basic('alice'), 'X-Name' => 'x' x 201 })->{status}, 403, 'a name that is too long');
-is(who(ask('odd/user', { basic('alice'), 'X-Name' => 'Al' })), '200 alice Al - -', 'one that is not');
+is(ask('odd-tenant', { basic('alice') })->{status}, 403, 'where Require asks for it, too');
+is(ask('odd-user', { basic('alice'), 'X-Name' => 'x' x 201 })->{status}, 403, 'a name that is too long');
+is(who(ask('odd-user', { basic('alice'), 'X-Name' => 'Al' })), '200 alice Al - -', 'one that is not');
 is(who(ask('odd', { %ada })), '200 ada ada programs gold', 'a key does not care');
 like($server->said, qr/AI0235: AIAuthIdentity tenant: what the login of alice gives cannot be used/, 'the log says what was wrong');
 
