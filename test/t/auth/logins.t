@@ -176,7 +176,8 @@ is(who($answer), '200 alice alice people/alice silver', 'by which one is known')
 unlike(echoed($answer), qr/session=/, 'and of which the provider hears nothing');
 is(who(ask('form', { %ada })), '200 ada ada programs gold', 'a key needs none');
 $answer = ask('form');
-is_deeply([$answer->{status}, code_of($answer)], [401, 'invalid_api_key'], 'without either: JSON');
+is_deeply([$answer->{status}, code_of($answer), $answer->{headers}{'www-authenticate'}],
+          [401, 'invalid_api_key', 'Bearer realm="ai"'], 'without either: JSON, and a key would do');
 is(ask('form', { Cookie => $cookie =~ s/river/sea/r })->{status}, 401, 'a session that was made up');
 is(ask('form', { 'Content-Type' => 'application/x-www-form-urlencoded' }, body => 'httpd_username=alice&httpd_password=sea')->{status},
    401, 'a form that is sent to the API is no login');
