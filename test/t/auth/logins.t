@@ -10,26 +10,16 @@ use strict;
 use warnings;
 
 use AuthServer ();
-use File::Temp qw(tempdir);
+use Clients ();
 use Gate ();
 use Keys ();
 use MIME::Base64 qw(encode_base64);
 use Test::More;
 
-# ------------------------------------------------------------------- a throwaway authority, clients
-
-my $certs = tempdir('ai-client-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-sub openssl { system("cd $certs && openssl @_ >>log 2>&1") == 0 or die "openssl @_\n" }
-my $new_key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
-openssl("req -x509 -days 2 $new_key -keyout $_.key -out $_.pem -subj '/CN=$_'") for qw(ca other-ca);
-for my $client (['carol', 'acme', 'ca'], ['alice', 'acme', 'ca'], ['slash', 'acme//red', 'ca'], ['mallory', 'acme', 'other-ca']) {
-    my ($name, $o, $ca) = @$client;
-    openssl("req -new $new_key -keyout $name.key -out $name.csr -subj '/O=@{[ $o =~ s{/}{\\/}gr ]}/CN=$name'");
-    openssl("x509 -req -days 2 -in $name.csr -CA $ca.pem -CAkey $ca.key -CAcreateserial -out $name.pem");
-}
-
 # ----------------------------------------------------------------------------------- the server
 
+my $clients = Clients->new(carol => 'acme', alice => 'acme', slash => 'acme//red');
+$clients->stranger('mallory');
 my %key = (ada => Keys::make(user => 'ada', tenant => 'programs', tier => 'gold'), bare => Keys::make(),
            alice => Keys::make(user => 'alice', tenant => 'programs'));
 sub place
@@ -85,18 +75,14 @@ END
     "<Location /page-of-error>\n    Require ai-tenant people\n</Location>\n",
     "ErrorDocument 401 /page-of-error\nErrorDocument 403 /granted/v1/models\nErrorDocument 404 /basic/v1/models\n",
 );
-my $server = AuthServer->new([values %key], $conf, tls => <<"END");
-SSLCACertificateFile $certs/ca.pem
-SSLVerifyClient optional
-SSLUserName SSL_CLIENT_S_DN_CN
-END
+my $server = AuthServer->new([values %key], $conf, tls => $clients->tls);
 
 # ------------------------------------------------------------------------------------- asking
 
 my $caller = $server->caller;
 
 sub basic { return (Authorization => 'Basic ' . encode_base64("$_[0]:" . ($_[1] // 'river'), '')) }
-sub cert  { return $server->tls(SSL_cert_file => "$certs/$_[0].pem", SSL_key_file => "$certs/$_[0].key") }
+sub cert  { return $server->tls($clients->ssl($_[0])) }
 
 sub ask
 {
