@@ -23,7 +23,7 @@ my $dir    = tempdir(CLEANUP => 1);
 my %static = map { /(\w+)\.c/ ? ($1 => 1) : () } `$httpd -l`;
 my %module = (ai => 'mod_ai.so', ai_auth => 'mod_ai_auth.so', ai_route => 'mod_ai_route.so',
               ai_status => 'mod_ai_status.so');
-my ($openidc) = grep { -f } "$theirs/mod_auth_openidc.so", glob("$ENV{AI_TOP_BUILDDIR}/auth-openidc/usr/lib*/*/modules/mod_auth_openidc.so");
+my ($openidc) = grep { -f } $ENV{AI_OPENIDC} || (), "$theirs/mod_auth_openidc.so", glob("$ENV{AI_TOP_BUILDDIR}/auth-openidc/usr/lib*/*/modules/mod_auth_openidc.so");
 my @loads  = (
     (map { "LoadModule ${_}_module $theirs/mod_$_.so" }
      grep { !$static{"mod_$_"} && -f "$theirs/mod_$_.so" }

@@ -73,8 +73,8 @@ sub set_up
 
 my @build = qw(gcc glibc-devel make autoconf automake libtool pkgconf-pkg-config httpd-core httpd-devel
                apr-devel apr-util-devel mod_ssl json-c-devel openssl-devel curl openssl);
-my @tests = qw(perl perl-libwww-perl perl-IO-Socket-SSL procps-ng mod_http2 python3 xz yajl cpio
-               dnf-plugins-core);
+my @tests = qw(perl perl-libwww-perl perl-IO-Socket-SSL procps-ng mod_http2 python3 xz yajl libtool-ltdl cjose
+               mod_ldap mod_session cpio dnf-plugins-core);
 my $dnf   = 'dnf -q -y install --setopt=install_weak_deps=False';
 
 my ($said, @asked) = set_up('fedora');

@@ -67,7 +67,11 @@ END
     place('odd-long', 'Use Basic', 'AIAuthIdentity tenant ' . 'x' x 501, 'Require valid-user'),
     place('odd-tier', 'Use Basic', 'AIAuthIdentity tenant "%{reqenv:NOTHING}"', 'AIAuthIdentity tier ' . 'x' x 65, 'Require valid-user'),
     place('odd-user', 'Use Basic', 'AIAuthIdentity tenant "%{reqenv:NOTHING}"', 'AIAuthIdentity user "%{req:X-Name}"', 'Require valid-user'),
-    # The estate's own inner sections.
+    # Names that the estate gives to providers.
+    "<AuthzProviderAlias ai-key of-ada $key{ada}{id}>\n</AuthzProviderAlias>\n",
+    "<AuthzProviderAlias ai-tenant of-people people>\n</AuthzProviderAlias>\n",
+    place('alias', 'Use Basic', '<RequireAny>', 'Require of-ada', 'Require of-people', '</RequireAny>', @people),
+    # Its own inner sections.
     place('merge', 'Use Basic', 'Require ai-key'),
     "<Location /merge/v1/embeddings>\n    AuthMerging Or\n    Require user alice\n</Location>\n",
     "<Location /merge/v1/moderations>\n    AuthMerging And\n    Require user alice\n</Location>\n",
@@ -133,6 +137,8 @@ is(ask('named', { %ada })->{status}, 403, 'not a key of another one');
 $answer = ask('cert', undef, caller => cert('carol'));
 is(who($answer), '200 carol carol acme SUCCESS', 'a certificate: who and of whom');
 unlike(echoed($answer), qr/carol/, 'the provider does not hear of it');
+is(ask('cert', undef, caller => $server->h2($clients->ssl('carol')))->{status}, 200, 'the same over HTTP/2');
+is(ask('cert', undef, caller => $server->h2)->{status}, 401, 'and not without one');
 is(ask('cert', undef, caller => $server->tls)->{status}, 401, 'none');
 ok(!eval { ask('cert', undef, caller => cert('mallory'))->{status} }, 'one of another authority does not get as far as HTTP');
 $answer = ask('cert', undef, caller => cert('slash'));
@@ -198,7 +204,11 @@ is(who(ask('odd-user', { basic('alice'), 'X-Name' => 'Al' })), '200 alice Al - -
 is(who(ask('odd', { %ada })), '200 ada ada programs gold', 'a key does not care');
 like($server->said, qr/AI0235: AIAuthIdentity tenant: what the login of alice gives cannot be used/, 'the log says what was wrong');
 
-# ------------------------------------------------------------------- inner sections, error pages
+# ----------------------------------------------------- other names, inner sections, error pages
+
+is(ask('alias', { %ada })->{status}, 200, 'AuthzProviderAlias: a key');
+is(ask('alias', { 'x-api-key' => $key{bare}{text} })->{status}, 403, 'AuthzProviderAlias: another key');
+is(ask('alias', { basic('bob') })->{status}, 200, 'AuthzProviderAlias: a tenant by AIAuthIdentity');
 
 my %embed = (path => '/embeddings', body => '{"model":"m","input":"x"}');
 is(ask('merge', { basic('alice') })->{status}, 401, 'outside only keys');

@@ -3,7 +3,7 @@
 # AuthServer - an httpd of a test's own with a key file, for mod_ai_auth's tests.
 #
 #   my $server = AuthServer->new(\@keys, $conf, children => 2);
-#   $server->caller  ->tls(%ssl)  ->h2     # HTTP/1.1; the same over TLS, with options; HTTP/2
+#   $server->caller  ->tls(%ssl)  ->h2     # HTTP/1.1; the same over TLS, HTTP/2: with options
 #   $server->keys(@keys)                   # another key file, at once
 #   $server->logged($answer)               # its line of the access log, as a hash
 #
@@ -72,7 +72,11 @@ sub tls
     return Gate::Socket->new(port => $self->{tls_port}, tls => 1, ssl => \%ssl);
 }
 
-sub h2  { return H2->new(port => $_[0]{tls_port}) }
+sub h2
+{
+    my ($self, %ssl) = @_;
+    return H2->new(port => $self->{tls_port}, ssl => \%ssl);
+}
 
 sub logged
 {
