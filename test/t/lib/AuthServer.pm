@@ -9,7 +9,7 @@
 #
 # There is a target "sim", which has a key of its own, and the macro "Basic": users alice and bob,
 # password "river". All callers of a test have one address, so AIAuthFailures is Off; $conf may say
-# otherwise.
+# otherwise. A caller may be silent for a minute, as on a machine with much else to do.
 
 package AuthServer;
 
@@ -36,6 +36,7 @@ AIAuthFailures Off
 LogFormat "id=\\"%L\\" status=\\"%>s\\" u=\\"%u\\" key=\\"%{ai-key-id}n\\" user=\\"%{ai-user}n\\" tenant=\\"%{ai-tenant}n\\" tier=\\"%{ai-tier}n\\" deny=\\"%{ai-deny}n\\" overhead=\\"%{ai-overhead-us}n\\" line=\\"%r\\"" auth
 CustomLog access_log auth
 Listen 127.0.0.1:$tls
+KeepAliveTimeout 60
 <Macro Basic>
     AuthType Basic
     AuthName auth
