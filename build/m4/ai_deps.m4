@@ -15,4 +15,10 @@ PKG_CHECK_MODULES([CRYPTO], [libcrypto >= 3.0], [],
 AI_CRYPTO_VERSION=`$PKG_CONFIG --modversion libcrypto`
 CRYPTO_CFLAGS=`AS_ECHO(["$CRYPTO_CFLAGS"]) | $SED "$ai_as_system"`
 AC_SUBST([CRYPTO_CFLAGS])
+dnl For mod_ai_auth alone.
+PKG_CHECK_MODULES([CURL], [libcurl >= 7.68], [],
+    [AC_MSG_ERROR([libcurl 7.68 or later not found; install libcurl4-openssl-dev (Debian) or libcurl-devel (Fedora)])])
+AI_CURL_VERSION=`$PKG_CONFIG --modversion libcurl`
+CURL_CFLAGS=`AS_ECHO(["$CURL_CFLAGS"]) | $SED "$ai_as_system"`
+AC_SUBST([CURL_CFLAGS])
 ])

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_conceal.c - is there a key of ours, and where else does it stand?
+ * auth_conceal.c - is there a key or a token for us, and where else does a key stand?
  *
  * Where SDKs put a key, all that begins like one of ours is taken out, well formed or not, and kept
- * here; who it is for is left as it was when only other people's keys are there. Everywhere else
- * (a cookie, the path, a Referer) a key identifies nobody, but its secret is blotted out.
+ * here; so is a token that says it is of an issuer of this host, or of which nobody can read whose it
+ * is. What is other people's stays where it was. Everywhere else (a cookie, the path, a Referer) a
+ * key identifies nobody, but its secret is blotted out; tokens there are other people's matter.
  *
  * That is done for every request of the server, since who puts a key into the wrong host's URL has
  * shown it to that host's log all the same.
@@ -21,6 +22,7 @@
 #include <http_request.h>
 
 #include "auth_private.h"
+#include "auth_token.h"
 
 #define PREFIX_N (sizeof(AI_KEY_PREFIX) - 1)
 
@@ -56,22 +58,49 @@ static int is_ours(ai_slice_t text)
     return text.n >= PREFIX_N && memcmp(text.p, AI_KEY_PREFIX, PREFIX_N) == 0;
 }
 
-static void take(request_rec *r, ai_slice_t text)
+static void keep(request_rec *r, ai_slice_t text, int token, const auth_issuer_t *issuer)
 {
     auth_request_t *auth = auth_request_get(r);
 
     if (!auth->text) {
         auth->text = apr_pstrmemdup(r->pool, text.p, text.n);
+        auth->token = token;
+        auth->issuer = issuer;
     }
     else if (!ai_slice_is(text, auth->text)) {
         auth->ambiguous = 1;
     }
 }
 
-/* 1 when there can be something in a text that is taken. */
-static int may_hold(const char *text)
+/* 1 when the text is a key of ours, or a token for us: then it is kept. */
+static int take(request_rec *r, ai_slice_t text)
 {
-    return strstr(text, AI_KEY_PREFIX) != NULL;
+    const auth_issuer_t *issuer;
+
+    if (is_ours(text)) {
+        keep(r, text, 0, NULL);
+        return 1;
+    }
+    switch (auth_token_look(r, text, &issuer)) {
+    case AUTH_TOKEN_NONE:
+        break;
+    case AUTH_TOKEN_OURS:
+        keep(r, text, 1, issuer);
+        return 1;
+    case AUTH_TOKEN_FOREIGN:
+        auth_request_get(r)->stray = 1; /* it stays where it is: another module may know it */
+        break;
+    }
+    return 0;
+}
+
+/* 1 when there can be something in a text that is taken. */
+static int may_hold(const request_rec *r, const char *text)
+{
+    const auth_server_conf_t *conf =
+        ap_get_module_config(r->server->module_config, &ai_auth_module);
+
+    return strstr(text, AI_KEY_PREFIX) || (conf->issuers && strchr(text, '.'));
 }
 
 /* ----------------------------------------------------------------------------- headers */
@@ -88,43 +117,52 @@ static ai_slice_t trim(ai_slice_t s)
     return s;
 }
 
-/* The part of an element that would be a key: behind "Bearer", or behind the last dot, where a
- * sub-protocol has it ("openai-insecure-api-key.KEY"). */
-static ai_slice_t key_in(ai_slice_t element, int protocol)
+/* What stands in an element behind "Bearer", or alone. */
+static ai_slice_t bare(ai_slice_t element)
+{
+    if (element.n > 7 && ap_cstr_casecmpn(element.p, "Bearer", 6) == 0
+        && apr_isspace(element.p[6])) {
+        return trim((ai_slice_t){ element.p + 6, element.n - 6 });
+    }
+    return element;
+}
+
+/* 1 when an element holds a key or token for us, which is taken: all of it, or of a sub-protocol
+ * what stands behind one of its dots ("openai-insecure-api-key.KEY"). */
+static int take_element(request_rec *r, ai_slice_t element, int protocol)
 {
     const char *p = element.p, *end = element.p + element.n;
 
-    if (protocol) {
-        while (p < end && !is_ours((ai_slice_t){ p, (apr_size_t)(end - p) })) {
-            p = memchr(p, '.', (apr_size_t)(end - p));
-            p = p ? p + 1 : end;
+    if (!protocol) {
+        return take(r, bare(element));
+    }
+    while (p < end) {
+        if (take(r, (ai_slice_t){ p, (apr_size_t)(end - p) })) {
+            return 1;
         }
+        p = memchr(p, '.', (apr_size_t)(end - p));
+        p = p ? p + 1 : end;
     }
-    else if (element.n > 7 && ap_cstr_casecmpn(p, "Bearer", 6) == 0 && apr_isspace(p[6])) {
-        p += 6;
-    }
-    return trim((ai_slice_t){ p, (apr_size_t)(end - p) });
+    return 0;
 }
 
-/* A header's value without the elements that are keys of ours; value itself when there are none,
- * NULL when nothing is left. Headers that come twice are one value with a comma. */
+/* A header's value without the elements that are keys or tokens for us; value itself when there are
+ * none, NULL when nothing is left. Headers that come twice are one value with a comma. */
 static const char *take_elements(request_rec *r, const char *value, int protocol)
 {
     apr_array_header_t *rest;
     const char *from = value;
     int taken = 0;
 
-    if (!may_hold(value)) {
+    if (!may_hold(r, value)) {
         return value;
     }
     rest = apr_array_make(r->pool, 2, sizeof(const char *));
     while (*from) {
         apr_size_t n = strcspn(from, ",");
         ai_slice_t element = trim((ai_slice_t){ from, n });
-        ai_slice_t key = key_in(element, protocol);
 
-        if (is_ours(key)) {
-            take(r, key);
+        if (element.n && take_element(r, element, protocol)) {
             taken = 1;
         }
         else if (element.n) {
@@ -155,7 +193,7 @@ static unsigned find_places(const request_rec *r)
     for (i = 0; i < entries->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
 
-        for (place = may_hold(entry->val) ? 0 : PLACES_N; place < PLACES_N; place++) {
+        for (place = may_hold(r, entry->val) ? 0 : PLACES_N; place < PLACES_N; place++) {
             found |= (unsigned)(ap_cstr_casecmp(entry->key, places[place]) == 0) << place;
         }
     }
@@ -194,7 +232,7 @@ static const char *decoded(apr_pool_t *p, const char *text, apr_size_t n)
     return ap_unescape_urlencoded(copy) == OK ? copy : apr_pstrmemdup(p, text, n);
 }
 
-/* 1 when "name=value" is the parameter "key" with a key of ours, which is taken. */
+/* 1 when "name=value" is the parameter "key" with a key or token for us, which is taken. */
 static int take_parameter(request_rec *r, const char *text, apr_size_t n)
 {
     const char *equals = memchr(text, '=', n), *value;
@@ -204,21 +242,17 @@ static int take_parameter(request_rec *r, const char *text, apr_size_t n)
         return 0;
     }
     value = decoded(r->pool, equals + 1, n - name_n - 1);
-    if (!is_ours(ai_slice_of(value))) {
-        return 0;
-    }
-    take(r, ai_slice_of(value));
-    return 1;
+    return take(r, ai_slice_of(value));
 }
 
-/* A query without its keys of ours; query itself when there are none, NULL when nothing is left. */
+/* A query without what is for us; query itself when there are none, NULL when nothing is left. */
 static const char *take_from_query(request_rec *r, const char *query)
 {
     apr_array_header_t *rest;
     const char *from = query;
     int taken = 0;
 
-    if (!strchr(query, '%') && !may_hold(query)) {
+    if (!strchr(query, '%') && !may_hold(r, query)) {
         return query;
     }
     rest = apr_array_make(r->pool, 4, sizeof(const char *));

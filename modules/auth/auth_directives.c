@@ -3,13 +3,14 @@
  * auth_directives.c - what may an operator say about who calls?
  *
  * Lives in: the configuration pool.  Shared state: none.
- * May block: on the key file, while the configuration is read.
+ * May block: on files of keys, while the configuration is read.
  */
 
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_log.h>
 
+#include "auth_issuer.h"
 #include "ai_value.h"
 #include "auth_private.h"
 
@@ -54,6 +55,7 @@ void *auth_server_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
     auth_server_conf_t *conf = apr_pmemdup(p, add, sizeof(*conf));
 
     conf->file = add->file ? add->file : base->file;
+    conf->issuers = add->issuers ? add->issuers : base->issuers;
     conf->failures = add->failures ? add->failures : base->failures;
     ai_conf_inherit(conf, base, server_fields, SERVER_FIELDS_N);
     return conf;
@@ -103,7 +105,7 @@ static const char *set_key_file(cmd_parms *cmd, void *dir, const char *arg)
     if (!path) {
         return apr_psprintf(cmd->pool, "AIAuthKeyFile: '%s' is no path", arg);
     }
-    conf->file = auth_keyfile_open(cmd, path, &wrong);
+    conf->file = auth_file_open(cmd, path, &auth_file_keys, &wrong);
     return conf->file ? NULL : apr_psprintf(cmd->pool, "AIAuthKeyFile: %s: %s", path, wrong);
 }
 
@@ -159,6 +161,21 @@ const command_rec auth_cmds[] = {
                   "how long a request waits for what is looked up elsewhere"),
     AP_INIT_TAKE1("AIAuthFailures", set_failures, NULL, RSRC_CONF,
                   "how many attempts with a bad key an address may make in a time, or Off"),
+    AP_INIT_RAW_ARGS("<AIAuthIssuer", auth_issuer_section, NULL, RSRC_CONF,
+                     "the issuer of tokens that are taken, as it stands in their claim iss"),
+    AP_INIT_TAKE12("AIAuthJWKS", auth_issuer_jwks, NULL, RSRC_CONF,
+                   "the issuer's keys: a URL that gives a JWK set, or a file"),
+    AP_INIT_TAKE1("AIAuthAudience", auth_issuer_audience, NULL, RSRC_CONF,
+                  "who the tokens must be for, as it stands in their claim aud; or any"),
+    AP_INIT_TAKE23("AIAuthClaim", auth_issuer_claim, NULL, RSRC_CONF,
+                   "user, tenant or tier, the claim that says it, and what is put before it"),
+    AP_INIT_TAKE1("AIAuthLeeway", auth_issuer_field, &auth_issuer_fields[AUTH_ISSUER_LEEWAY],
+                  RSRC_CONF, "how far the issuer's clock may be off"),
+    AP_INIT_TAKE1("AIAuthNeedExpiry", auth_issuer_field,
+                  &auth_issuer_fields[AUTH_ISSUER_NEED_EXPIRY], RSRC_CONF,
+                  "On: tokens without an end are refused"),
+    AP_INIT_TAKE1("AIAuthCAFile", auth_issuer_field, &auth_issuer_fields[AUTH_ISSUER_CA_FILE],
+                  RSRC_CONF, "the authorities that the certificate of AIAuthJWKS must be of"),
     AP_INIT_TAKE2("AIAuthIdentity", set_identity, NULL, RSRC_CONF | ACCESS_CONF,
                   "user, tenant or tier, and the expression that gives it for other logins"),
     AP_INIT_RAW_ARGS("AIAuthModels", auth_models_set, NULL, RSRC_CONF | ACCESS_CONF,

@@ -2,8 +2,9 @@
 /*
  * auth_identity.c - who calls?
  *
- * A key's record says who: r->user and the notes. Where there is no key it is whoever another module
- * of httpd made r->user, and AIAuthIdentity says what that login is here.
+ * A key's record says who, or a token's claims (auth_token.c): r->user and the notes. Where there is
+ * neither it is whoever another module of httpd made r->user, and AIAuthIdentity says what that login
+ * is here.
  *
  * A key wins over a certificate that comes with it: who shows one wants to be known by it. A bad key
  * is refused even where another login would do.
@@ -14,9 +15,11 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <httpd.h>
+#include <http_core.h>
 #include <http_log.h>
 
 #include "auth_private.h"
+#include "auth_token.h"
 
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message)
@@ -46,21 +49,27 @@ static void note_caller(ai_request_t *air, ai_note_e name, const char *value)
     }
 }
 
-/* ------------------------------------------------------------------------- by a key */
+const auth_issuer_t *auth_issuer_of(const ai_request_t *air)
+{
+    const auth_request_t *auth = auth_request_of(air->r);
 
-static int refuse_key(ai_request_t *air, const char *reason, const char *message)
+    return auth && auth->good ? auth->issuer : NULL;
+}
+
+/* --------------------------------------------------------------- by a key or a token */
+
+int auth_refuse_login(ai_request_t *air, const char *reason, const char *message)
 {
     apr_table_setn(air->r->err_headers_out, "WWW-Authenticate",
                    "Bearer realm=\"ai\", error=\"invalid_token\"");
     return auth_refuse(air, HTTP_UNAUTHORIZED, reason, NULL, message);
 }
 
-/* The same for an attempt that may be a guess. */
-static int refuse_attempt(ai_request_t *air, const char *reason, const char *message)
+int auth_refuse_attempt(ai_request_t *air, const char *reason, const char *message)
 {
     int status = auth_throttle_count(air);
 
-    return status == OK ? refuse_key(air, reason, message) : status;
+    return status == OK ? auth_refuse_login(air, reason, message) : status;
 }
 
 static const char *message_of(ai_key_verdict_e verdict)
@@ -102,7 +111,7 @@ static const ai_key_t *look_up(request_rec *r, ai_slice_t id, const unsigned cha
 {
     const auth_server_conf_t *conf =
         ap_get_module_config(r->server->module_config, &ai_auth_module);
-    const ai_keys_t *keys = conf->file ? auth_keyfile_hold(conf->file, r->pool) : NULL;
+    const ai_keys_t *keys = conf->file ? auth_file_hold(conf->file, r->pool, NULL) : NULL;
     const ai_key_t *key = keys ? ai_keys_find(keys, id) : NULL;
 
     *verdict = ai_key_judge(key ? key : &nobody, digest, apr_time_now(), r->useragent_addr);
@@ -136,20 +145,24 @@ int auth_authenticate(ai_request_t *air)
     if (!auth || !auth->text) {
         return DECLINED;
     }
-    if (auth->key) {
+    if (auth->key || auth->good) {
         return OK;
     }
     if (auth->ambiguous) {
-        return refuse_attempt(air, "ambiguous_key", "There are two different keys in this request.");
+        return auth_refuse_attempt(air, "ambiguous_key",
+                                   "There are two different keys or tokens in this request.");
+    }
+    if (auth->token) {
+        return auth_token_authenticate(air, auth);
     }
     if (ai_key_see(seen_on(air->r->connection), ai_slice_of(auth->text), &id, digest)
         != AI_KEY_WELL) {
-        return refuse_attempt(air, "malformed_api_key",
-                              "This key is damaged; it was perhaps not copied whole.");
+        return auth_refuse_attempt(air, "malformed_api_key",
+                                   "This key is damaged; it was perhaps not copied whole.");
     }
     auth->key = look_up(air->r, id, digest, &verdict);
     if (!auth->key) {
-        return (verdict == AI_KEY_WRONG ? refuse_attempt : refuse_key)(
+        return (verdict == AI_KEY_WRONG ? auth_refuse_attempt : auth_refuse_login)(
             air, ai_key_reason(verdict), message_of(verdict));
     }
     become(air, auth->key);
@@ -159,6 +172,16 @@ int auth_authenticate(ai_request_t *air)
                                        ai_endpoint_name(air->endpoint), "'.", NULL));
     }
     return OK;
+}
+
+int auth_refuse_stray(ai_request_t *air)
+{
+    const auth_request_t *auth = auth_request_of(air->r);
+
+    if (!auth || !auth->stray || air->r->user || ap_auth_type(air->r)) {
+        return OK;
+    }
+    return auth_refuse_login(air, "issuer_unknown", "Nobody here knows the issuer of this token.");
 }
 
 /* ---------------------------------------------------------------- by another login */
@@ -212,7 +235,7 @@ int auth_map_login(ai_request_t *air)
     auth_request_t *auth;
     int i;
 
-    if (!r->user || auth_key_of(air)) {
+    if (!r->user || auth_key_of(air) || auth_issuer_of(air)) {
         return OK;
     }
     auth = auth_request_get(r);

@@ -10,7 +10,7 @@
 #include "ai_conf.h"
 #include "ai_key.h"
 #include "auth_failures.h"
-#include "auth_keyfile.h"
+#include "auth_file.h"
 #include "mod_ai.h"
 
 extern AI_EXPORT module ai_auth_module;
@@ -29,8 +29,9 @@ typedef enum auth_fact_e { AUTH_FACT_USER, AUTH_FACT_TENANT, AUTH_FACT_TIER, AUT
 
 /* Of a host. */
 typedef struct auth_server_conf_t {
-    auth_keyfile_t *file;                       /* NULL: this host has no keys in a file */
+    auth_file_t *file;                          /* NULL: this host has no keys in a file */
     apr_int64_t lookup_timeout_ms;              /* auth_lookup_timeout() reads it */
+    apr_array_header_t *issuers;                /* of const auth_issuer_t *; NULL: no tokens */
     const auth_limit_t *failures;               /* auth_failures_limit() reads it */
 } auth_server_conf_t;
 
@@ -57,8 +58,12 @@ const char *auth_fact_name(auth_fact_e fact);
 
 /* What this module knows of a request. */
 typedef struct auth_request_t {
-    const char *text;    /* the key that came with it, or NULL; never logged, never sent on */
+    const char *text;    /* the key or token that came with it, or NULL; never logged, never sent on */
+    int token;           /* 1: text is a token, not a key */
+    const struct auth_issuer_t *issuer; /* that it says it is of; NULL: that cannot be read */
     int ambiguous;       /* 1 when there were two that differ */
+    int stray;           /* 1 when there was a token of an issuer that nobody here knows */
+    int good;            /* 1 once the token proved good */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
     const char *mapped_user; /* r->user and r->ap_auth_type when AIAuthIdentity was evaluated */
     const char *mapped_type;
@@ -92,6 +97,14 @@ int auth_map_login(ai_request_t *air);
 const char *auth_model_of(const ai_request_t *air);
 /* The good key of the request, or NULL. */
 const ai_key_t *auth_key_of(const ai_request_t *air);
+/* The issuer of the good token of the request, or NULL. */
+const struct auth_issuer_t *auth_issuer_of(const ai_request_t *air);
+/* Where nobody else knows the caller: refuses a token that is of nobody here. OK or a status. */
+int auth_refuse_stray(ai_request_t *air);
+/* Refuses a key or token: 401. _attempt is for what may be a guess, and counts (AIAuthFailures): 429
+ * when there were too many. */
+int auth_refuse_login(ai_request_t *air, const char *reason, const char *message);
+int auth_refuse_attempt(ai_request_t *air, const char *reason, const char *message);
 /* Refuses the request; text must outlive it. Returns status. */
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message);

@@ -14,6 +14,7 @@
 #include <http_request.h>
 #include <mod_auth.h>
 
+#include "auth_issuer.h"
 #include "auth_private.h"
 
 /* ------------------------------------------------------------------------ configuration */
@@ -143,6 +144,20 @@ static authz_status check_key(request_rec *r, const char *line, const void *word
                               || fits_any(list, key->name, is_same)));
 }
 
+static authz_status check_token(request_rec *r, const char *line, const void *words)
+{
+    authz_status status;
+    const ai_request_t *air = known(r, &status);
+    const auth_issuer_t *issuer = air ? auth_issuer_of(air) : NULL;
+    const apr_array_header_t *list = words;
+
+    (void)line;
+    if (!air) {
+        return status;
+    }
+    return verdict(r, issuer && (!list->nelts || fits_any(list, issuer->name, is_same)));
+}
+
 /* A body that cannot be read is refused by the core, with its own status, when the road comes to
  * it; no status of ours could say that. The list of models names none, and says nothing secret. */
 static authz_status check_model(request_rec *r, const char *line, const void *words)
@@ -193,6 +208,7 @@ void auth_require_register(apr_pool_t *p)
         authz_provider provider;
     } providers[] = {
         { "ai-key", { check_key, read_words } },
+        { "ai-token", { check_token, read_words } },
         { "ai-model", { check_model, read_some_words } },
         { "ai-tenant", { check_tenant, read_some_words } },
         { "ai-tier", { check_tier, read_some_words } },

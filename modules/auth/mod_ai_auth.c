@@ -2,13 +2,13 @@
 /*
  * mod_ai_auth.c - who calls, and may he have that?
  *
- * Callers are known by a key of this gateway, or by any other login of httpd's. A key is taken out
- * of the request before anything can log it (auth_conceal.c), made the caller (auth_identity.c,
- * auth_keyfile.c), and "Require ai-..." decides by it (auth_require.c). What a key itself allows is
- * enforced whatever is required.
+ * Callers are known by a key of this gateway, a token of an issuer that it trusts, or by any other
+ * login of httpd's. A key or token is taken out of the request before anything can log it
+ * (auth_conceal.c), made the caller (auth_identity.c, auth_token.c), and "Require ai-..." decides by
+ * it (auth_require.c). What a key itself allows is enforced whatever is required.
  *
- * Lives in: r->pool, the configuration pool.  Shared state: the key table (auth_keyfile.c).
- * May block: on the caller, where Require asks for the model of a body.
+ * Lives in: r->pool, the configuration pool.  Shared state: keys and sets (auth_held.c).
+ * May block: on the caller, where Require asks for the model of a body; on an issuer (auth_token.c).
  */
 
 #define AUTH_HOLDS_MODULE_RECORD
@@ -20,7 +20,9 @@
 #include <http_request.h>
 #include <mpm_common.h>
 
+#include "auth_jwks.h"
 #include "auth_private.h"
+#include "auth_token.h"
 
 const ai_api_t *auth_ai;
 
@@ -60,11 +62,12 @@ static int on_access_checker_ex(request_rec *r)
 static int on_check_authn(request_rec *r)
 {
     ai_request_t *air = claimed(r);
+    int status;
 
     if (!air) {
         return DECLINED;
     }
-    if (auth_key_of(air)) {
+    if (auth_key_of(air) || auth_issuer_of(air)) {
         return OK;
     }
     if (ap_auth_type(r)) {
@@ -72,6 +75,10 @@ static int on_check_authn(request_rec *r)
     }
     if (r->user) {
         return OK; /* known by a certificate */
+    }
+    status = auth_refuse_stray(air);
+    if (status != OK) {
+        return status;
     }
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer realm=\"ai\"");
     return auth_refuse(air, HTTP_UNAUTHORIZED, "invalid_api_key", NULL,
@@ -96,6 +103,9 @@ static int on_fixups(request_rec *r)
     if (air && status == DECLINED) {
         status = ask_for_login(air);
         if (status == OK || status == DECLINED) {
+            status = auth_refuse_stray(air);
+        }
+        if (status == OK) {
             status = auth_map_login(air);
         }
     }
@@ -160,13 +170,13 @@ static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)pconf;
     (void)plog;
     (void)ptemp;
-    auth_keyfile_begin();
+    auth_file_begin();
+    auth_jwks_begin();
     return OK;
 }
 
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    (void)pconf;
     (void)plog;
     (void)ptemp;
     auth_ai = ai_api_find();
@@ -176,20 +186,38 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
         return !OK;
     }
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        auth_jwks_share(pconf, s);
         auth_throttle_attach(s);
     }
     return OK;
 }
 
+/* 1 when a host of the server takes tokens. */
+static int has_issuers(const server_rec *s)
+{
+    for (; s; s = s->next) {
+        const auth_server_conf_t *conf = ap_get_module_config(s->module_config, &ai_auth_module);
+
+        if (conf->issuers) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void on_child_init(apr_pool_t *p, server_rec *s)
 {
-    auth_keyfile_watch(p, s);
+    auth_file_watch(p, s);
+    if (has_issuers(s)) {
+        auth_token_start(p);
+        auth_jwks_start(p, s);
+    }
 }
 
 static int on_monitor(apr_pool_t *p, server_rec *s)
 {
     (void)p;
-    auth_keyfile_look(s);
+    auth_file_look(s);
     return DECLINED;
 }
 

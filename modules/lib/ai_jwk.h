@@ -64,6 +64,9 @@ struct ai_jwks_t {
 /* 1 if the key may be used with that algorithm. */
 int ai_jwk_fits(const ai_jwk_t *key, const ai_jwa_t *alg);
 
+/* 1 if the text begins like base64url of '{' and has a dot: no other token does. */
+int ai_jws_looks(ai_slice_t token);
+
 /*
  * Verifies a JWS in compact serialization. Returns AI_JWT_GOOD and *payload, in p, any bytes; or
  * why not, and *payload is untouched.

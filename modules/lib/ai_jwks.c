@@ -455,3 +455,8 @@ int ai_jwks_count(const ai_jwks_t *jwks)
 {
     return jwks->n;
 }
+
+int ai_jwks_secret(const ai_jwks_t *jwks)
+{
+    return jwks->n && jwks->keys[0].kind == AI_JWK_OCT;
+}

@@ -67,8 +67,7 @@ typedef struct jws_t {
 
 /* --- Reading -------------------------------------------------------------------------------- */
 
-/* 1 if the text begins like base64url of '{' and has a dot: no other token does. */
-static int looks_like_jws(ai_slice_t token)
+int ai_jws_looks(ai_slice_t token)
 {
     return token.n > 2 && token.p[0] == 'e' && token.p[1]
            && strchr("wxyz0123456789-_", token.p[1]) && memchr(token.p, '.', token.n);
@@ -242,7 +241,7 @@ ai_jwt_verdict_e ai_jws_verify(apr_pool_t *p, const ai_jwks_t *jwks, ai_slice_t 
     ai_jwt_verdict_e verdict;
     ai_slice_t bytes;
 
-    if (!looks_like_jws(token)) {
+    if (!ai_jws_looks(token)) {
         return AI_JWT_FOREIGN;
     }
     if (token.n > AI_JWT_LONGEST || !split(p, token, &jws)) {

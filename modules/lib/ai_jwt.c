@@ -6,6 +6,7 @@
  */
 #include <apr_strings.h>
 
+#include "ai_base64url.h"
 #include "ai_jwk.h"
 
 enum { CLAIMS_DEPTH = 32, CLAIM_LONGEST = 1024 };
@@ -40,6 +41,45 @@ const char *ai_jwt_reason(ai_jwt_verdict_e verdict)
         return "token_without_expiry";
     }
     return "token_malformed";
+}
+
+/* --- Looks ---------------------------------------------------------------------------------- */
+
+/* 1 if the part of a token is base64url of an object. */
+static int read_part(apr_pool_t *p, const char *from, const char *end, ai_json_doc_t *object)
+{
+    ai_json_error_t err;
+    ai_slice_t bytes;
+
+    return ai_base64url_read(p, (ai_slice_t){ from, (apr_size_t)(end - from) }, &bytes)
+           && ai_json_parse(p, bytes, CLAIMS_DEPTH, object, &err) == APR_SUCCESS
+           && ai_json_type(object->root) == AI_JSON_OBJECT;
+}
+
+ai_jwt_look_e ai_jwt_look(apr_pool_t *p, ai_slice_t token, const char **issuer)
+{
+    const char *end = token.p + token.n, *first, *second;
+    ai_json_doc_t header, claims;
+    ai_slice_t iss;
+
+    *issuer = NULL;
+    if (!ai_jws_looks(token)) {
+        return AI_JWT_NONE;
+    }
+    first = memchr(token.p, '.', token.n);
+    second = memchr(first + 1, '.', (apr_size_t)(end - first - 1));
+    if (!second || memchr(second + 1, '.', (apr_size_t)(end - second - 1))
+        || !read_part(p, token.p, first, &header)) {
+        return AI_JWT_NONE;
+    }
+    if (!read_part(p, first + 1, second, &claims)) {
+        return AI_JWT_UNREADABLE;
+    }
+    iss = ai_json_doc_get(&claims, "iss");
+    if (ai_json_type(iss) == AI_JSON_STRING && ai_json_string(p, iss, issuer, NULL) != APR_SUCCESS) {
+        return AI_JWT_UNREADABLE;
+    }
+    return AI_JWT_READS;
 }
 
 /* --- Times ---------------------------------------------------------------------------------- */

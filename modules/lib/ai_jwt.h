@@ -37,6 +37,19 @@ typedef struct ai_jwks_t ai_jwks_t;
  */
 const ai_jwks_t *ai_jwks_read(apr_pool_t *p, ai_slice_t text, const char **wrong);
 int ai_jwks_count(const ai_jwks_t *jwks);
+/* 1 if the keys of the set are secrets (HS): it has either those or public keys. */
+int ai_jwks_secret(const ai_jwks_t *jwks);
+
+/* What a text looks like, before any signature is looked at. */
+typedef enum ai_jwt_look_e {
+    AI_JWT_NONE,       /* no JWT by its looks; or an encrypted one, in which nobody else can read */
+    AI_JWT_UNREADABLE, /* one, but its claims cannot be read: no issuer's */
+    AI_JWT_READS       /* one; *issuer is what it says */
+} ai_jwt_look_e;
+
+/* Out, where it reads: *issuer, the text of its "iss" in p, NULL where it has none. That is the
+ * caller's word: good to choose by whose keys to verify, and for nothing else. */
+ai_jwt_look_e ai_jwt_look(apr_pool_t *p, ai_slice_t token, const char **issuer);
 
 /* What a token must be. Text may be NULL: not asked. */
 typedef struct ai_jwt_rule_t {

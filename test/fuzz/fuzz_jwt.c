@@ -82,7 +82,7 @@ static void check_set(apr_pool_t *p, ai_slice_t text)
 
 static void check_token(apr_pool_t *p, ai_slice_t token)
 {
-    const char *wrong, *mac;
+    const char *wrong, *mac, *issuer;
     const ai_jwks_t *jwks = ai_jwks_read(p, AI_SLICE(set), &wrong);
     ai_slice_t payload = { NULL, 0 };
     const char *dot = NULL;
@@ -92,6 +92,7 @@ static void check_token(apr_pool_t *p, ai_slice_t token)
         dot = token.p[i] == '.' ? token.p + i : dot;
     }
     check_encoding(p, token);
+    must(ai_jwt_look(p, token, &issuer) == AI_JWT_READS || !issuer);
     if (ai_jws_verify(p, jwks, token, &payload) != AI_JWT_GOOD) {
         must(payload.p == NULL);
         return;
@@ -121,6 +122,7 @@ static void check_parts(apr_pool_t *p, const char *text, size_t n)
         return;
     }
     must(ai_json_type(claims.root) == AI_JSON_OBJECT);
+    must(ai_jwt_look(p, ai_slice_of(token), &wrong) == AI_JWT_READS && strcmp(wrong, "i") == 0);
     must(expires == 0 || expires > rule.now);
     must(ai_json_string_is(ai_json_doc_get(&claims, "iss"), "i"));
     check_claim(p, &claims, "sub");

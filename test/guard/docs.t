@@ -60,6 +60,7 @@ sub ask
 
 spew("$dir/conf/users",      "ann:x\n");
 spew("$dir/conf/keys",       "# no keys\n");
+spew("$dir/conf/issuer.jwks", '{"keys":[{"kty":"oct","kid":"k","k":"' . 'A' x 43 . '"}]}');
 spew("$dir/conf/openai.key", "sk-test\n");
 spew("$dir/conf/anthropic.key", "sk-test\n");
 spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
@@ -118,6 +119,11 @@ my %place = (
         my @url = (grep { /^\s*AITargetURL/ } @_) ? () : ('AITargetURL http://10.0.0.9/v1');
         return ('<AITarget other>', @url, @_, '</AITarget>');
     },
+    '`<AIAuthIssuer>`' => sub {
+        my @jwks = (grep { /^\s*AIAuthJWKS/ } @_) ? () : ('AIAuthJWKS https://10.0.0.9/keys');
+        my @audience = (grep { /^\s*AIAuthAudience/ } @_) ? () : ('AIAuthAudience any');
+        return ('<AIAuthIssuer other>', @jwks, @audience, @_, '</AIAuthIssuer>');
+    },
     'directory'     => sub { ("<Directory \"$dir\">", @_, '</Directory>') },
     'files'         => sub { ('<Files "x">', @_, '</Files>') },
     'if'            => sub { ('<If "true">', @_, '</If>') },
@@ -127,7 +133,9 @@ my (@misplaced, @strange);
 for my $name (sort keys %block) {
     my $open   = $offered{$name}{section} // '';
     my ($line) = ($block{$name}{example} // '') =~ /^\s*(\Q$open$name\E\b.*)$/m or next;
-    my @lines  = $open ? ('<AITarget example>', 'AITargetURL http://10.0.0.7/v1', '</AITarget>') : $line;
+    my @lines  = !$open ? $line : $name eq 'AITarget'
+        ? ('<AITarget example>', 'AITargetURL http://10.0.0.7/v1', '</AITarget>')
+        : ('<AIAuthIssuer example>', 'AIAuthJWKS https://10.0.0.7/keys', 'AIAuthAudience any', '</AIAuthIssuer>');
     s/\bopenai own\b.*|\bfast large\b.*/openai/ for @lines;
     my %documented = map { $_ => 1 } split /, /, $block{$name}{row}{Context} // '';
     push @strange, map { "$name: $_" } grep { !$place{$_} } keys %documented;
@@ -166,8 +174,8 @@ for my $name (sort keys %default) {
 }
 rule('defaults are those of the code', @default);
 for my $name (sort grep { $kind{$_} =~ /^(?:NUMBER|TIME|SIZE)$/ } keys %kind) {
-    my $in_target = $name =~ /^AITarget/;
-    my @line = $in_target ? $place{'`<AITarget>`'}->("$name bogus") : "$name bogus";
+    my ($section) = grep { ($block{$name}{row}{Context} // '') eq $_ } '`<AITarget>`', '`<AIAuthIssuer>`';
+    my @line = $section ? $place{$section}->("$name bogus") : "$name bogus";
     my (undef, $said) = ask('-t', @line);
     my ($range) = $said =~ /from (\S+ to [^\s,]+)/;
     my $doc = $block{$name}{row}{Range} // 'none';

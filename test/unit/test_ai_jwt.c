@@ -263,6 +263,40 @@ static void test_claims(void)
     is_claim(apr_psprintf(pool, "{'n':1%s}", longest), "n", NULL);
 }
 
+static void is_look(const char *text, ai_jwt_look_e want, const char *issuer)
+{
+    const char *found = "untouched";
+    ai_jwt_look_e look = ai_jwt_look(pool, ai_slice_of(text), &found);
+
+    ok(look == want && (issuer ? found && strcmp(found, issuer) == 0 : !found), "looks: %s", text);
+}
+
+/* What may be told before the signature is known: whose keys to ask. */
+static void test_looks(void)
+{
+    static const char header[] = "{'alg':'none'}";
+    const char *reads = unsigned_token(header, "{'iss':'" ISSUER "','n':1}");
+    const char *broken = unsigned_token(header, "{'iss':");
+
+    is_look(good_token("{'iss':'" ISSUER "'}"), AI_JWT_READS, ISSUER);
+    is_look(apr_pstrcat(pool, reads, ".", NULL), AI_JWT_READS, ISSUER);
+    is_look(apr_pstrcat(pool, reads, ".!", NULL), AI_JWT_READS, ISSUER);
+    is_look(good_token("{'sub':'a'}"), AI_JWT_READS, NULL);
+    is_look(good_token("{'iss':1}"), AI_JWT_READS, NULL);
+    is_look(good_token("{'iss':'a\\u0000b'}"), AI_JWT_UNREADABLE, NULL);
+    is_look(good_token("{'iss':'a','iss':'" ISSUER "'}"), AI_JWT_UNREADABLE, NULL);
+    is_look(good_token("{'iss':'\xff'}"), AI_JWT_UNREADABLE, NULL);
+    is_look(good_token("['" ISSUER "']"), AI_JWT_UNREADABLE, NULL);
+    is_look(apr_pstrcat(pool, broken, ".x", NULL), AI_JWT_UNREADABLE, NULL);
+    is_look(apr_pstrcat(pool, encode_text("{}"), "..", NULL), AI_JWT_UNREADABLE, NULL);
+    is_look("eyJ..", AI_JWT_NONE, NULL);
+    is_look(reads, AI_JWT_NONE, NULL);
+    is_look(apr_pstrcat(pool, reads, ".x.y.z", NULL), AI_JWT_NONE, NULL); /* encrypted */
+    is_look("sk-ai-x.y.z", AI_JWT_NONE, NULL);
+    is_look("examples.of.names", AI_JWT_NONE, NULL);
+    is_look("", AI_JWT_NONE, NULL);
+}
+
 static void test_reasons(void)
 {
     int i, j;
@@ -290,6 +324,7 @@ int main(void)
     test_payloads();
     test_example();
     test_claims();
+    test_looks();
     test_reasons();
     apr_pool_destroy(pool);
     apr_terminate();

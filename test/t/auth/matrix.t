@@ -3,7 +3,7 @@
 #
 # matrix.t - each caller, by each way in which an SDK shows who calls: what is he told?
 #
-# One location that takes keys, passwords and certificates. Status, code, dialect and challenge; what
+# One location that takes keys, tokens, passwords and certificates. Status, code, dialect and challenge; what
 # the log knows; that nothing of a refused request reaches the provider, and of an accepted one no
 # credential. Rows and ways are data: a new login is a row, a new SDK a way.
 
@@ -12,11 +12,18 @@ use warnings;
 
 use AuthServer ();
 use Clients ();
+use File::Temp qw(tempdir);
 use Gate ();
 use JSON::PP ();
 use Keys ();
 use MIME::Base64 qw(encode_base64);
 use Test::More;
+use Tokens ();
+
+my $signer = Tokens::key('RS256', 'k1');
+sub token { return Tokens::token($signer, Tokens::good(iss => 'https://idp.example.com', sub => 'eve', team => 'red', @_)) }
+my $set = tempdir('ai-set-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+Keys::put("$set/public", Tokens::set($signer));
 
 my $clients = Clients->new(carol => 'acme');
 my %key = (
@@ -28,7 +35,13 @@ my %key = (
     away     => Keys::make(sources => ['192.0.2.0/24']),
     small    => Keys::make(models => ['small-*']),
 );
-my $server = AuthServer->new([values %key], <<'END', tls => $clients->tls);
+my $server = AuthServer->new([values %key], <<"END" . <<'END', tls => $clients->tls);
+<AIAuthIssuer https://idp.example.com>
+    AIAuthJWKS $set/public
+    AIAuthAudience ai-gateway
+    AIAuthClaim tenant team idp/
+</AIAuthIssuer>
+END
 <Location /v1>
     AIEngine On
     AIRoute * sim
@@ -64,6 +77,16 @@ my @rows = (
     ['one key in two places',  { %{ text('good') }, beside => $key{good}{text} },  200, "ada $key{good}{id} acme/ada"],
     ['a header twice',         { %{ text('good') }, twice => $key{good}{text} },   200, "ada $key{good}{id} acme/ada"],
     ['a header, two keys',     { %{ text('good') }, twice => $key{other}{text} },  401, 'ambiguous_key', $bearer],
+    ['a token',                { key => token() },                             200, 'eve - idp/red'],
+    ['an expired token',       { key => token(exp => time - 100) },            401, 'token_expired', $bearer],
+    ['a token of tomorrow',    { key => token(nbf => time + 86400) },          401, 'token_not_yet_valid', $bearer],
+    ['a token for others',     { key => token(aud => 'theirs') },              401, 'token_audience', $bearer],
+    ['a forged token',         { key => Tokens::tampered(token()) },           401, 'token_signature', $bearer],
+    ['a token of nobody here', { key => token(iss => 'https://nobody') },      401, 'invalid_api_key', $basic],
+    ['a token, AIAuthModels',  { key => token(), model => 'secret' },          403, 'model_not_allowed'],
+    ['a token and a key',      { key => token(), beside => $key{good}{text} }, 401, 'ambiguous_key', $bearer],
+    ['a token and a password', { key => token(), %{ login('alice:river') } },  200, 'eve - idp/red'],
+    ['a certificate, a token', { cert => 'carol', key => token() },            200, 'eve - idp/red'],
     ['a password',             login('alice:river'),                           200, 'alice - people/alice'],
     ['a wrong password',       login('alice:sea'),                             401, 'invalid_api_key', $basic],
     ['a password, AIAuthModels', { %{ login('alice:river') }, model => 'secret' }, 403, 'model_not_allowed'],
@@ -140,7 +163,7 @@ sub faults
         $should{who} = $said;
         $is{echo} = $answer->{body} =~ /content-length/i ? 'there' : 'not there';
         $should{echo} = 'there';
-        my @secrets = (map({ substr($_, -20) } grep { defined && /^sk-ai/ } @$shows{qw(key twice beside)}),
+        my @secrets = (map({ substr($_, -20) } grep { defined && /^(?:sk-ai|ey)/ } @$shows{qw(key twice beside)}),
                        $shows->{basic} ? encode_base64($shows->{basic}, '') : (), $shows->{cert} // ());
         $is{leak} = join(' ', grep { index($answer->{body}, $_) >= 0 } @secrets);
         $should{leak} = '';
