@@ -387,18 +387,19 @@ static void blot_target(request_rec *r)
 
 /* ------------------------------------------------------------------------ when it is done */
 
-/* httpd's core logs the request line at trace5 as soon as it has read it, before it asks anybody. So
- * its own log goes no further than trace4 until we have been asked. */
+/* httpd's core logs the request line at trace5 as soon as it has read it, before it asks anybody, and
+ * a header that is too long at debug. So its own log goes no further than info until we have been
+ * asked. */
 void auth_hush(request_rec *r)
 {
     struct ap_logconf *log;
 
-    if (ap_get_request_module_loglevel(r, AP_CORE_MODULE_INDEX) <= APLOG_TRACE4) {
+    if (ap_get_request_module_loglevel(r, AP_CORE_MODULE_INDEX) <= APLOG_INFO) {
         return;
     }
     log = ap_new_log_config(r->pool, r->log ? r->log : r->connection->log ? r->connection->log
                                                                           : &r->server->log);
-    log->module_levels[AP_CORE_MODULE_INDEX] = APLOG_TRACE4;
+    log->module_levels[AP_CORE_MODULE_INDEX] = APLOG_INFO;
     auth_request_get(r)->log = r->log;
     auth_request_get(r)->hushed = 1;
     r->log = log;
@@ -417,6 +418,7 @@ static void unhush(request_rec *r)
 void auth_conceal(request_rec *r)
 {
     unhush(r);
+    auth_request_get(r)->concealed = 1;
     take_from_headers(r);
     if (r->args) {
         r->args = (char *)take_from_query(r, r->args);

@@ -98,13 +98,16 @@ void *auth_conf_create(apr_pool_t *p, char *dir)
 
 void *auth_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
 {
-    const auth_conf_t *base = base_in, *add = add_in;
+    const auth_conf_t *base = base_in, *add = add_in, *own;
     auth_conf_t *conf = apr_palloc(p, sizeof(*conf));
     int i;
 
     for (i = 0; i < AUTH_FACTS_N; i++) {
         conf->facts[i] = add->facts[i] ? add->facts[i] : base->facts[i];
     }
+    own = add->models || add->models_denied ? add : base; /* both lists are one word of the site */
+    conf->models = own->models;
+    conf->models_denied = own->models_denied;
     return conf;
 }
 
@@ -230,5 +233,7 @@ const command_rec auth_cmds[] = {
                   RSRC_CONF, "the authorities that the certificate of AIAuthJWKS must be of"),
     AP_INIT_TAKE2("AIAuthIdentity", set_identity, NULL, RSRC_CONF | ACCESS_CONF,
                   "user, tenant or tier, and the expression that gives it for other logins"),
+    AP_INIT_RAW_ARGS("AIAuthModels", auth_models_set, NULL, RSRC_CONF | ACCESS_CONF,
+                     "patterns of the models that callers may use here; with ! in front: may not"),
     { 0 }
 };

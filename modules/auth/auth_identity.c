@@ -12,6 +12,7 @@
  * Lives in: r->pool.  Shared state: none.  May block: on the database, for AIAuthLookupTimeout.
  */
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_core.h>
@@ -230,13 +231,50 @@ int auth_refuse_stray(ai_request_t *air)
 
 /* ---------------------------------------------------------------- by another login */
 
+static const ai_note_e notes[AUTH_FACTS_N] = {
+    [AUTH_FACT_USER] = AI_NOTE_USER,
+    [AUTH_FACT_TENANT] = AI_NOTE_TENANT,
+    [AUTH_FACT_TIER] = AI_NOTE_TIER,
+};
+
+/* A login may take the place of another one (Basic that of a certificate): nothing of that stays. */
+static void forget_login(ai_request_t *air, const auth_request_t *auth)
+{
+    int i;
+
+    for (i = 0; auth->mapped_user && i < AUTH_FACTS_N; i++) {
+        auth_ai->note_set(air, notes[i], NULL);
+    }
+}
+
+/* Values may be what people chose for themselves. "/" parts tenants, so no part of one is empty. */
+static int is_usable(auth_fact_e fact, const char *value)
+{
+    static const apr_size_t longest[AUTH_FACTS_N] = { 200, 500, 64 }; /* as in a key's record */
+    const char *at;
+
+    for (at = value; *at; at++) {
+        if (apr_iscntrl(*at)) {
+            return 0;
+        }
+    }
+    return (apr_size_t)(at - value) <= longest[fact]
+           && (fact != AUTH_FACT_TENANT
+               || (*value != '/' && at[-1] != '/' && !strstr(value, "//")));
+}
+
+static int refuse_fact(ai_request_t *air, auth_fact_e fact)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, air->r,
+                  AI_LOGNO(0235) "AIAuthIdentity %s: what the login of %s gives cannot be used",
+                  auth_fact_name(fact), air->r->user);
+    return auth_refuse(air, HTTP_FORBIDDEN, "permission_denied", NULL,
+                       apr_psprintf(air->r->pool, "The %s of this login cannot be used here.",
+                                    auth_fact_name(fact)));
+}
+
 int auth_map_login(ai_request_t *air)
 {
-    static const ai_note_e notes[AUTH_FACTS_N] = {
-        [AUTH_FACT_USER] = AI_NOTE_USER,
-        [AUTH_FACT_TENANT] = AI_NOTE_TENANT,
-        [AUTH_FACT_TIER] = AI_NOTE_TIER,
-    };
     request_rec *r = air->r;
     const auth_conf_t *conf = ap_get_module_config(r->per_dir_config, &ai_auth_module);
     auth_request_t *auth;
@@ -246,10 +284,10 @@ int auth_map_login(ai_request_t *air)
         return OK;
     }
     auth = auth_request_get(r);
-    if (auth->mapped) {
+    if (auth->mapped_user == r->user && auth->mapped_type == r->ap_auth_type) {
         return OK;
     }
-    auth->mapped = 1;
+    forget_login(air, auth);
     for (i = 0; i < AUTH_FACTS_N; i++) {
         const char *wrong = NULL;
         const char *value = conf->facts[i] ? ap_expr_str_exec(r, conf->facts[i], &wrong) : NULL;
@@ -261,9 +299,14 @@ int auth_map_login(ai_request_t *air)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (value && *value) { /* empty means: leave it unknown */
+            if (!is_usable(i, value)) {
+                return refuse_fact(air, i);
+            }
             note_caller(air, notes[i], value);
         }
     }
+    auth->mapped_user = r->user;
+    auth->mapped_type = r->ap_auth_type;
     if (!auth_ai->note_get(air, AI_NOTE_USER)) {
         note_caller(air, AI_NOTE_USER, r->user);
     }

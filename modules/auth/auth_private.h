@@ -43,6 +43,8 @@ typedef struct auth_server_conf_t {
 /* Of a location. */
 typedef struct auth_conf_t {
     const ap_expr_info_t *facts[AUTH_FACTS_N];  /* what of a login is what; NULL: not said */
+    apr_array_header_t *models;                 /* AIAuthModels: patterns; NULL: all */
+    apr_array_header_t *models_denied;          /* those with '!'; NULL: none */
 } auth_conf_t;
 
 extern const command_rec auth_cmds[];
@@ -72,7 +74,9 @@ typedef struct auth_request_t {
     int stray;           /* 1 when there was a token of an issuer that nobody here knows */
     int good;            /* 1 once the token proved good */
     const ai_key_t *key; /* the record, once the text proved good; lives as long as the request */
-    int mapped;          /* 1 once AIAuthIdentity was evaluated */
+    const char *mapped_user; /* r->user and r->ap_auth_type when AIAuthIdentity was evaluated */
+    const char *mapped_type;
+    int concealed;       /* 1 once auth_conceal() is done */
     int looked_up;       /* 1 once something was looked up elsewhere for it */
     int counted;         /* 1 once it was counted as a failed attempt */
     apr_int64_t wait_ms; /* then: for how long the next one would be one too many; 0: it would not */
@@ -113,6 +117,15 @@ int auth_refuse_attempt(ai_request_t *air, const char *reason, const char *messa
 /* Refuses the request; text must outlive it. Returns status. */
 int auth_refuse(ai_request_t *air, int status, const char *code, const char *param,
                 const char *message);
+
+/* -------------------------------------------------------------------- auth_models.c */
+
+/* AIAuthModels, with its words. */
+const char *auth_models_set(cmd_parms *cmd, void *conf, const char *line);
+/* 1 when AIAuthModels lets callers of this location have the model, whoever they are. */
+int auth_models_allow(const ai_request_t *air, const char *model);
+/* Stage authorize: OK, or the status of a refusal. */
+int auth_models_authorize(ai_request_t *air);
 
 /* ------------------------------------------------------------------- auth_throttle.c */
 

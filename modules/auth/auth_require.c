@@ -110,8 +110,10 @@ static authz_status verdict(const request_rec *r, int fits)
 static ai_request_t *known(request_rec *r, authz_status *status)
 {
     ai_request_t *air = auth_ai->request_of(r);
+    int mapped;
 
-    if (!air) {
+    /* Nor is the page of an error ours: the login that it follows may be the one that failed. */
+    if (!air || air->r != r) {
         *status = AUTHZ_DENIED; /* no location of ours: there are no models here, and no keys */
         return NULL;
     }
@@ -119,8 +121,9 @@ static ai_request_t *known(request_rec *r, authz_status *status)
         *status = AUTHZ_DENIED_NO_USER;
         return NULL;
     }
-    if (auth_map_login(air) != OK) {
-        *status = AUTHZ_GENERAL_ERROR;
+    mapped = auth_map_login(air);
+    if (mapped != OK) {
+        *status = mapped == HTTP_FORBIDDEN ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
         return NULL;
     }
     return air;

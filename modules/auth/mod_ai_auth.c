@@ -86,6 +86,15 @@ static int on_check_authn(request_rec *r)
                        "No identity: this gateway serves only callers that it knows.");
 }
 
+/* Where Require lets somebody in for another reason (an address, "all granted"), httpd does not ask
+ * who it is. We serve nobody whom we do not know, so the location's own login is asked after all. */
+static int ask_for_login(ai_request_t *air)
+{
+    request_rec *r = air->r;
+
+    return !auth_ai->known(air) && ap_auth_type(r) ? ap_run_check_user_id(r) : OK;
+}
+
 /* Behind all of that; some of it may be skipped (Satisfy Any), this is not. */
 static int on_fixups(request_rec *r)
 {
@@ -93,10 +102,26 @@ static int on_fixups(request_rec *r)
     int status = air ? auth_authenticate(air) : DECLINED;
 
     if (air && status == DECLINED) {
-        status = auth_refuse_stray(air);
-        status = status == OK ? auth_map_login(air) : status;
+        status = ask_for_login(air);
+        if (status == OK || status == DECLINED) {
+            status = auth_refuse_stray(air);
+        }
+        if (status == OK) {
+            status = auth_map_login(air);
+        }
     }
     return status == OK ? DECLINED : status;
+}
+
+/* httpd asks nobody about a head that it refuses itself (too long, malformed), but logs its line. */
+static int on_log_transaction(request_rec *r)
+{
+    const auth_request_t *auth = auth_request_of(r);
+
+    if (!auth || !auth->concealed) {
+        auth_conceal(r);
+    }
+    return DECLINED;
 }
 
 /* --------------------------------------------------------------------------- the stages */
@@ -113,8 +138,11 @@ static int on_authorize(ai_request_t *air)
     const ai_key_t *key = auth_key_of(air);
     const char *model = auth_model_of(air);
 
-    if (!key || air->endpoint == AI_ENDPOINT_MODELS) {
+    if (air->endpoint == AI_ENDPOINT_MODELS) {
         return OK;
+    }
+    if (!key) {
+        return auth_models_authorize(air);
     }
     if (model && !ai_key_allows_model(key, model)) {
         return auth_refuse(air, HTTP_FORBIDDEN, "model_not_allowed", "model",
@@ -124,14 +152,16 @@ static int on_authorize(ai_request_t *air)
         return auth_refuse(air, HTTP_FORBIDDEN, "model_not_allowed", "model",
                            "The key may use certain models only, and this request names none.");
     }
-    return OK;
+    return auth_models_authorize(air);
 }
 
 static int on_model_allowed(ai_request_t *air, const char *model)
 {
     const ai_key_t *key = auth_key_of(air);
 
-    return !key || ai_key_allows_model(key, model) ? OK : HTTP_FORBIDDEN;
+    return (!key || ai_key_allows_model(key, model)) && auth_models_allow(air, model)
+               ? OK
+               : HTTP_FORBIDDEN;
 }
 
 /* -------------------------------------------------------------------- hooks, the module */
@@ -219,6 +249,7 @@ static void register_hooks(apr_pool_t *p)
     /* Before Basic and the like, which would turn a key's owner away. */
     ap_hook_check_authn(on_check_authn, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(on_fixups, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);

@@ -85,6 +85,16 @@ static const ai_error_t *error_of(const ai_request_t *air, int status)
     return error;
 }
 
+/* RFC 9110, 15.5.2: a 401 says how to log in. Some modules that ask for a login in other ways than by
+ * a header (a session, a page) do not. */
+static void say_how(request_rec *r, int status)
+{
+    if (status == HTTP_UNAUTHORIZED && !apr_table_get(r->headers_out, "WWW-Authenticate")
+        && !apr_table_get(r->err_headers_out, "WWW-Authenticate")) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer realm=\"ai\"");
+    }
+}
+
 /* Drops the body that comes and puts ours at its end. */
 static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -109,6 +119,7 @@ static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
         ai_request_show_id(air, r->headers_out);
     }
     set_status(r, air->r->status); /* an ErrorDocument page begins again with 200 */
+    say_how(r, air->r->status);
     r->content_encoding = NULL;
     apr_table_unset(r->headers_out, "Content-Encoding");
     ap_set_content_type(r, "application/json");

@@ -63,7 +63,12 @@ const char *ai_note_get(const ai_request_t *air, ai_note_e note)
 void ai_note_set(ai_request_t *air, ai_note_e note, const char *value)
 {
     air->priv->note[note] = value;
-    apr_table_setn(air->r->notes, ai_note_names[note].name, value);
+    if (value) {
+        apr_table_setn(air->r->notes, ai_note_names[note].name, value);
+    }
+    else {
+        apr_table_unset(air->r->notes, ai_note_names[note].name);
+    }
 }
 
 void ai_note_set_number(ai_request_t *air, ai_note_e note, apr_int64_t value)

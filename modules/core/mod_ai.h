@@ -183,7 +183,7 @@ typedef struct ai_api_t {
 
     /* A note's value, or NULL. Sees what the site itself wrote into r->notes. */
     const char *(*note_get)(const ai_request_t *air, ai_note_e note);
-    /* Sets a note; value is kept as it is (it must live as long as r->pool). */
+    /* Sets a note; value is kept as it is (it must live as long as r->pool). NULL takes it away. */
     void (*note_set)(ai_request_t *air, ai_note_e note, const char *value);
     void (*note_set_number)(ai_request_t *air, ai_note_e note, apr_int64_t value);
 

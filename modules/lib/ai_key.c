@@ -285,12 +285,15 @@ static int is_among(const apr_array_header_t *patterns, const char *name)
     return 0;
 }
 
+int ai_key_lists_allow(const apr_array_header_t *models, const apr_array_header_t *denied,
+                       const char *model)
+{
+    return !is_among(denied, model) && (!models || is_among(models, model));
+}
+
 int ai_key_allows_model(const ai_key_t *key, const char *model)
 {
-    if (!model) {
-        return 1;
-    }
-    return !is_among(key->models_denied, model) && (!key->models || is_among(key->models, model));
+    return !model || ai_key_lists_allow(key->models, key->models_denied, model);
 }
 
 int ai_key_allows_endpoint(const ai_key_t *key, const char *endpoint)

@@ -143,4 +143,9 @@ ai_key_verdict_e ai_key_judge(const ai_key_t *key, const unsigned char digest[AI
 int ai_key_allows_model(const ai_key_t *key, const char *model);
 int ai_key_allows_endpoint(const ai_key_t *key, const char *endpoint);
 
+/* The same rule for patterns (of const char *) that stand elsewhere: of denied none fits, of models
+ * one does; NULL is no list. */
+int ai_key_lists_allow(const apr_array_header_t *models, const apr_array_header_t *denied,
+                       const char *model);
+
 #endif

@@ -193,12 +193,17 @@ export async function run({ settings, cells, aimockOnly = {}, simOnly = {}, gate
   for (const [name, cell] of Object.entries({ ...cells, ...aimockOnly })) {
     await play(`${dialect} aimock: ${name}`, cell, aimock);
   }
-  for (const [name, cell] of Object.entries({ ...cells, ...simOnly })) {
-    await play(`${dialect} sim: ${name}`, cell, sim);
+  await runGateway(dialect, sim, { ...cells, ...simOnly }, gatewayCells);
+}
+
+// cells: played by the simulator alone. gatewayCells: what the gateway says of itself, without asking
+// the provider behind it. Ends the process.
+export async function runGateway(what, sim, cells, gatewayCells) {
+  for (const [name, cell] of Object.entries(cells)) {
+    await play(`${what} sim: ${name}`, cell, sim);
   }
-  // What the gateway says of itself, without asking the provider behind it.
   for (const [name, cell] of Object.entries(gatewayCells)) {
-    await play(`${dialect} gateway: ${name}`, async () => {
+    await play(`${what} gateway: ${name}`, async () => {
       const before = await sim.calls();
       await cell();
       const after = await sim.calls();

@@ -215,10 +215,15 @@ def run(cells, gateway_cells, *, aimock_only=None, sim_only=None, **options):
     sim = Sim(**options)
     results = [play(f"{dialect} aimock: {name}", cell, aimock)
                for name, cell in {**cells, **(aimock_only or {})}.items()]
-    results += [play(f"{dialect} sim: {name}", cell, sim)
-                for name, cell in {**cells, **(sim_only or {})}.items()]
-    # What the gateway says of itself, without asking the provider behind it.
-    results += [play(f"{dialect} gateway: {name}", unasked(cell), sim)
+    return run_gateway(dialect, sim, {**cells, **(sim_only or {})}, gateway_cells, results)
+
+
+def run_gateway(what, sim, cells, gateway_cells, results=()):
+    """cells: played by the simulator alone.  gateway_cells: what the gateway says of itself, without
+    asking the provider behind it.  results: of what was played before.  Returns the exit status."""
+    signal.signal(signal.SIGALRM, too_late)
+    results = [*results, *(play(f"{what} sim: {name}", cell, sim) for name, cell in cells.items())]
+    results += [play(f"{what} gateway: {name}", unasked(cell), sim)
                 for name, cell in gateway_cells.items()]
     print(f"1..{len(results)}")
     return 0 if all(results) else 1

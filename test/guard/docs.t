@@ -23,12 +23,14 @@ my $dir    = tempdir(CLEANUP => 1);
 my %static = map { /(\w+)\.c/ ? ($1 => 1) : () } `$httpd -l`;
 my %module = (ai => 'mod_ai.so', ai_auth => 'mod_ai_auth.so', ai_route => 'mod_ai_route.so',
               ai_status => 'mod_ai_status.so');
+my ($openidc) = grep { -f } $ENV{AI_OPENIDC} || (), "$theirs/mod_auth_openidc.so", glob("$ENV{AI_TOP_BUILDDIR}/auth-openidc/usr/lib*/*/modules/mod_auth_openidc.so");
 my @loads  = (
     (map { "LoadModule ${_}_module $theirs/mod_$_.so" }
      grep { !$static{"mod_$_"} && -f "$theirs/mod_$_.so" }
-     qw(mpm_event unixd log_config authn_core authn_file authz_core authz_host authz_user auth_basic
-        alias dir rewrite env setenvif headers filter deflate brotli remoteip unique_id reqtimeout
+     qw(mpm_event unixd log_config ldap authn_core authn_file authz_core authz_host authz_user auth_basic
+        authnz_ldap auth_form request session session_cookie session_crypto alias dir rewrite env setenvif headers filter deflate brotli remoteip unique_id reqtimeout
         socache_shmcb slotmem_shm ssl http2 proxy proxy_http proxy_balancer lbmethod_byrequests)),
+    ($openidc ? "LoadModule auth_openidc_module $openidc" : ()),
     ($ENV{AI_FIREWALL} ? "LoadModule security2_module $ENV{AI_FIREWALL}" : ()),
     map { "LoadModule ${_}_module $ours/$module{$_}" } sort keys %module,
 );
@@ -66,7 +68,7 @@ spew("$dir/libexec/openai-key", "#!/bin/sh\n");
 chmod(0755, "$dir/libexec/openai-key");
 spew("$dir/conf/anthropic.key", "sk-test\n");
 spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
-spew("$dir/conf/own-ca.pem", "none is read by httpd -t\n");
+spew("$dir/conf/$_", "none is read by httpd -t\n") for qw(own-ca.pem server.pem server.key);
 make_path("$dir/logs");
 
 my @target = ('<AITarget openai>', 'AITargetURL http://127.0.0.1:9/v1', '</AITarget>');

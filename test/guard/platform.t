@@ -75,7 +75,7 @@ my @build = qw(gcc glibc-devel make autoconf automake libtool pkgconf-pkg-config
                apr-devel apr-util-devel mod_ssl json-c-devel openssl-devel libcurl-devel curl openssl);
 my @tests = qw(perl perl-libwww-perl perl-IO-Socket-SSL procps-ng mod_http2 python3 apr-util-sqlite
                apr-util-pgsql apr-util-mysql mariadb-server mariadb postgresql-server postgresql tzdata
-               xz yajl cpio dnf-plugins-core);
+               xz yajl libtool-ltdl cjose mod_ldap mod_session cpio dnf-plugins-core);
 my $dnf   = 'dnf -q -y install --setopt=install_weak_deps=False';
 
 my ($said, @asked) = set_up('fedora');

@@ -3,13 +3,13 @@
 # AuthServer - an httpd of a test's own with a key file, for mod_ai_auth's tests.
 #
 #   my $server = AuthServer->new(\@keys, $conf, children => 2);
-#   $server->caller  ->tls(%ssl)  ->h2     # HTTP/1.1; the same over TLS, with options; HTTP/2
+#   $server->caller  ->tls(%ssl)  ->h2     # HTTP/1.1; the same over TLS, HTTP/2: with options
 #   $server->keys(@keys)                   # another key file, at once
 #   $server->logged($answer)               # its line of the access log, as a hash
 #
 # There is a target "sim", which has a key of its own, and the macro "Basic": users alice and bob,
 # password "river". All callers of a test have one address, so AIAuthFailures is Off; $conf may say
-# otherwise.
+# otherwise. A caller may be silent for a minute, as on a machine with much else to do.
 
 package AuthServer;
 
@@ -36,6 +36,7 @@ AIAuthFailures Off
 LogFormat "id=\\"%L\\" status=\\"%>s\\" u=\\"%u\\" key=\\"%{ai-key-id}n\\" user=\\"%{ai-user}n\\" tenant=\\"%{ai-tenant}n\\" tier=\\"%{ai-tier}n\\" deny=\\"%{ai-deny}n\\" overhead=\\"%{ai-overhead-us}n\\" line=\\"%r\\"" auth
 CustomLog access_log auth
 Listen 127.0.0.1:$tls
+KeepAliveTimeout 60
 <Macro Basic>
     AuthType Basic
     AuthName auth
@@ -72,7 +73,11 @@ sub tls
     return Gate::Socket->new(port => $self->{tls_port}, tls => 1, ssl => \%ssl);
 }
 
-sub h2  { return H2->new(port => $_[0]{tls_port}) }
+sub h2
+{
+    my ($self, %ssl) = @_;
+    return H2->new(port => $self->{tls_port}, ssl => \%ssl);
+}
 
 sub logged
 {

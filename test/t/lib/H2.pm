@@ -32,7 +32,7 @@ sub new
     my $socket = IO::Socket::SSL->new(
         PeerAddr => '127.0.0.1', PeerPort => $o{port}, Timeout => $Gate::DEADLINE,
         SSL_verifycn_name => 'localhost', SSL_hostname => 'localhost',
-        SSL_ca_file => "$ENV{AI_CERTS}/ca.pem", SSL_alpn_protocols => ['h2'])
+        SSL_ca_file => "$ENV{AI_CERTS}/ca.pem", SSL_alpn_protocols => ['h2'], %{ $o{ssl} // {} })
         or die "port $o{port}: $! $IO::Socket::SSL::SSL_ERROR\n";
     die "no HTTP/2 on port $o{port}\n" if ($socket->alpn_selected // '') ne 'h2';
     my $self = bless { socket => $socket, in => '', next => 1, streams => {}, settings => {} }, $class;

@@ -270,6 +270,33 @@ sub keys_conf
     return;
 }
 
+# The same for a person with a password.
+sub make_user
+{
+    spew("$rundir/users", 'alice:' . `openssl passwd -apr1 river`);
+    return;
+}
+
+sub logins
+{
+    my @alice = map { "Authorization: Basic $_" } 'YWxpY2U6cml2ZXI=';
+    my $chat = '{"model":"gpt-4o%s","messages":[{"role":"user","content":"Hello"}]}';
+    my ($status) = post('/v1/chat/completions', sprintf($chat, '-mini'), @alice);
+    is($status, 200, 'a person with a password is served');
+    ok(await(sub { slurp("$rundir/access_log") =~ / 200 alice key=- tenant=people\/alice gpt-4o-mini$/m }),
+       'the access log tells who it was, and of which tenant');
+    is((post('/v1/chat/completions', sprintf($chat, ''), @alice))[0], 401, 'but not with a large model');
+    ($status, my $head, my $body) = post('/v1/chat/completions', sprintf($chat, '-mini'), 'Authorization: Basic YWxpY2U6eA==');
+    is($status, 401, 'a wrong password');
+    like($head, qr/^WWW-Authenticate: Basic realm="AI gateway"\r?$/mi, 'is asked for again');
+    is(eval { decode_json($body)->{error}{code} }, 'invalid_api_key', 'in JSON');
+    my ($key) = slurp("$rundir/key.header") =~ /^Authorization: (Bearer \S+)/;
+    is((post('/v1/chat/completions', sprintf($chat, ''), "Authorization: $key"))[0], 200, 'a program may use them');
+    ($status, $head, $body) = post('/v1/chat/completions', '{"model":"gpt-x-preview","messages":[]}', "Authorization: $key");
+    is(eval { decode_json($body)->{error}{code} }, 'model_not_allowed', 'but none that nobody may use here');
+    return;
+}
+
 sub quickstart
 {
     local $ENV{OPENAI_API_KEY} = 'sk-test';
@@ -285,6 +312,7 @@ my %more = (
     'existing-vhost.conf' => \&existing_vhost,
     'everything.conf'     => \&everything,
     'keys.conf'           => \&keys_conf,
+    'logins.conf'         => \&logins,
     'two-dialects.conf'   => \&two_dialects,
 );
 
@@ -308,6 +336,7 @@ for my $file (@files) {
     spew("$rundir/htdocs/files/a.txt", 'a file');
     spew("$rundir/near.key", "sk-of-the-gateway\n");
     make_key();
+    make_user();
     spew("$rundir/models.json", '[{"match":"served-model","source":"s","date":"2026-11-21"}]');
     chmod(0600, "$rundir/near.key");
 
@@ -332,7 +361,7 @@ for my $file (@files) {
     }
     ok(stop(), "$name stops");
     unlike(slurp("$rundir/error_log"),
-           qr/Segmentation fault|exit signal|AddressSanitizer|runtime error:|:(?:error|crit|alert|emerg)\]/,
+           qr/Segmentation fault|exit signal|AddressSanitizer|runtime error:|(?<!auth_basic|authz_core):error\]|:(?:crit|alert|emerg)\]/,
            "$name: the log tells of no error");
 }
 done_testing();
