@@ -365,7 +365,6 @@ static void test_signals(void)
     fresh_folder();
     run_once(&run);
     n = calls;
-    real.sync_data = ai_spool_calls.sync_data;
     for (at = 1; at <= n; at++) {
         int i;
 
@@ -508,7 +507,6 @@ enum { THREADS = 4, EACH = 250 };
 
 static ai_spool_t *shared;
 static unsigned char durable[THREADS][EACH], there[THREADS][EACH];
-static volatile int is_out; /* the power */
 
 static void *APR_THREAD_FUNC append_some(apr_thread_t *thread, void *baton)
 {
