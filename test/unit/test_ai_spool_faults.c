@@ -1,212 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_ai_spool_faults.c - every call to the system fails in turn, in each way that it can, and the
- * power goes: nothing that was acknowledged is lost, nothing is half, and later it goes on.
+ * test_ai_spool_faults.c - every call to the system fails in turn, in each way that it can: nothing
+ * that was acknowledged is lost, nothing is half, and later it goes on.
  */
-#include <sys/file.h>
-#include <sys/uio.h>
-
-#include <apr_thread_proc.h>
-
-#include "ai_spool_disk.h"
-#include "spool_frame.h"
-
-/* ----------------------------------------------------------------- calls that fail on demand */
-
-typedef enum way_e {
-    WAY_ERROR, /* the error, and nothing was done */
-    WAY_SHORT  /* half of it is done, and the next call gives the error */
-} way_e;
-
-static ai_spool_calls_t real;
-static int calls;        /* so many were made since they were counted last */
-static int fails_at;     /* this one fails; 0: none */
-static int fails_on;     /* and all after it */
-static int fail_with;    /* so */
-static way_e way;
-static int was_half;
-static int no_room;      /* 1: the disk is full */
-
-/* Whether this call is the one to fail. */
-static int fails(void)
-{
-    calls++;
-    if (fails_at && (calls == fails_at || (fails_on && calls > fails_at))) {
-        errno = fail_with;
-        return 1;
-    }
-    return 0;
-}
-
-static int t_open(int at, const char *name, int flags, mode_t mode)
-{
-    return fails() ? -1 : real.open_at(at, name, flags, mode);
-}
-
-static ssize_t t_write(int fd, const struct iovec *pieces, int n, off_t offset)
-{
-    if (was_half) {
-        was_half = 0;
-        errno = fail_with;
-        return -1;
-    }
-    if (no_room && offset > 192) {
-        errno = ENOSPC;
-        return -1;
-    }
-    if (fails()) {
-        struct iovec half = pieces[0];
-
-        if (way == WAY_SHORT && half.iov_len > 1) {
-            half.iov_len /= 2;
-            was_half = 1;
-            return real.write_at(fd, &half, 1, offset);
-        }
-        return -1;
-    }
-    return real.write_at(fd, pieces, n, offset);
-}
-
-static ssize_t t_read(int fd, void *bytes, size_t n, off_t offset)
-{
-    if (fails()) {
-        return way == WAY_SHORT && n > 1 ? real.read_at(fd, bytes, n / 2, offset) : -1;
-    }
-    return real.read_at(fd, bytes, n, offset);
-}
-
-static int t_cut(int fd, off_t size)
-{
-    return fails() ? -1 : real.cut(fd, size);
-}
-
-static int t_reserve(int fd, off_t offset, off_t n)
-{
-    if (no_room) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return fails() ? -1 : real.reserve(fd, offset, n);
-}
-
-static int t_lock(int fd, int how)
-{
-    return fails() ? -1 : real.lock(fd, how);
-}
-
-/* ---------------------------------------------- what the disk would hold when the power goes */
-
-enum { FILES = 4096 };
-
-static struct {
-    dev_t device;
-    ino_t inode;
-    off_t size; /* bytes that a sync was good for */
-    int is_named;
-    int is_lost; /* a sync failed: the system may have dropped what was not on the disk */
-} files[FILES];
-static int n_files;
-
-static int file_of(const struct stat *is)
-{
-    int i;
-
-    for (i = 0; i < n_files; i++) {
-        if (files[i].device == is->st_dev && files[i].inode == is->st_ino) {
-            return i;
-        }
-    }
-    files[n_files].device = is->st_dev;
-    files[n_files].inode = is->st_ino;
-    files[n_files].size = 0;
-    files[n_files].is_lost = files[n_files].is_named = 0;
-    return n_files++;
-}
-
-static int t_sync_data(int fd)
-{
-    struct stat is;
-    int file;
-
-    fstat(fd, &is);
-    file = file_of(&is);
-    if (fails()) {
-        files[file].is_lost = 1;
-        return -1;
-    }
-    /* As the system does it: once it has told of the loss, all is well again. */
-    if (!files[file].is_lost) {
-        files[file].size = is.st_size;
-    }
-    return 0;
-}
-
-/* All names that are there now, stay. */
-static int t_sync_all(int fd)
-{
-    const struct dirent *entry;
-    struct stat is;
-    DIR *list;
-
-    if (fails()) {
-        return -1;
-    }
-    list = opendir(folder);
-    while (list && (entry = readdir(list))) {
-        apr_size_t n = strlen(entry->d_name);
-
-        if (n > 6 && strcmp(entry->d_name + n - 6, ".spool") == 0
-            && fstatat(fd, entry->d_name, &is, 0) == 0) {
-            files[file_of(&is)].is_named = 1;
-        }
-    }
-    closedir(list);
-    return 0;
-}
-
-static int t_rename(int at, const char *from, const char *to)
-{
-    return fails() ? -1 : real.rename_at(at, from, to);
-}
-
-static int t_unlink(int at, const char *name)
-{
-    return fails() ? -1 : real.unlink_at(at, name);
-}
-
-static void fail_nothing(void)
-{
-    fails_at = fails_on = calls = was_half = no_room = 0;
-    way = WAY_ERROR;
-}
-
-/* The power goes: each file is what its last good sync made it, those without a name are gone. */
-static void power_goes(void)
-{
-    apr_array_header_t *list = segments();
-    struct stat is;
-    int i;
-
-    for (i = 0; i < list->nelts; i++) {
-        const char *path = path_of(&APR_ARRAY_IDX(list, i, ai_spool_segment_t).id);
-        int file;
-
-        if (stat(path, &is) != 0) {
-            continue;
-        }
-        file = file_of(&is);
-        if (!files[file].is_named || truncate(path, files[file].size) != 0) {
-            unlink(path);
-        }
-    }
-}
-
-static void fresh_folder(void)
-{
-    fail_nothing();
-    spool_empty();
-    n_files = 0;
-}
+#include "spool_disk.h"
 
 /* --------------------------------------------------------------------------- the scenario */
 
@@ -219,8 +16,6 @@ typedef struct run_t {
     unsigned char seen[RECORDS]; /* how often it is in the spool */
     int strange;
 } run_t;
-
-#define BODY "{\"a body that is long enough to be cut in the middle\":true,\"and\":\"more\"}"
 
 static void see(void *baton, const ai_spool_frame_t *frame)
 {
@@ -379,187 +174,6 @@ static void test_signals(void)
     is_number(lost, 0, "no signal keeps a record out");
 }
 
-/* ----------------------------------------------------------------------------- a full disk */
-
-static void test_short_write(void)
-{
-    ai_spool_position_t position;
-    ai_spool_t *spool;
-    struct stat is;
-    found_t found;
-    ai_uuid_t id;
-    off_t size;
-
-    fresh_folder();
-    spool_open(&spool, 0);
-    put(spool, AI_SPOOL_NOTE, 0, BODY, NULL);
-    id = segment_at(0);
-    stat(path_of(&id), &is);
-    size = is.st_size;
-    fails_at = calls + 1;
-    fail_with = ENOSPC;
-    way = WAY_SHORT;
-    is_number(put(spool, AI_SPOOL_NOTE, 1, BODY, &position), ENOSPC, "half a record goes in: it is told");
-    stat(path_of(&id), &is);
-    is_number(is.st_size, size, "and cut off");
-    fail_nothing();
-    is_number(put(spool, AI_SPOOL_NOTE, 2, "{}", &position), APR_SUCCESS, "the next one is taken");
-    found = read_all(NULL, NULL);
-    ok(found.frames == 2 && found.chained == 2 && found.live == 1, "and follows the first");
-    /* The cut fails, too. */
-    fails_at = calls + 1;
-    fails_on = 1;
-    fail_with = EIO;
-    way = WAY_SHORT;
-    is_number(put(spool, AI_SPOOL_NOTE, 3, BODY, &position), EIO, "half of one that cannot be cut off");
-    stat(path_of(&id), &is);
-    ok(is.st_size > size, "stays at the end of the file");
-    fail_nothing();
-    found = read_all(NULL, NULL);
-    ok(found.frames == 2 && !found.damage && found.live == 1, "readers are not in trouble");
-    is_number(put(spool, AI_SPOOL_NOTE, 4, "{}", &position), APR_SUCCESS, "the next one goes in");
-    ai_spool_close(spool, NOON);
-    found = read_all(NULL, NULL);
-    ok(found.frames == 3 && !found.damage && found.closed + found.cut == segments()->nelts
-           && found.left == 0, "and no half is left in the end");
-}
-
-/* A begin that was taken has room for its end, however full the disk gets. */
-static void test_promises(void)
-{
-    char text[2000];
-    ai_slice_t body = { text, sizeof(text) };
-    ai_spool_record_t begin = { .type = AI_SPOOL_BEGIN, .time = NOON, .promise = sizeof(text) };
-    ai_spool_record_t end = { .type = AI_SPOOL_END, .time = NOON, .body = &body, .pieces = 1,
-                              .redeems = sizeof(text) };
-    ai_spool_position_t position;
-    ai_spool_state_t state;
-    ai_spool_t *spool;
-    int taken, ends = 0, i;
-
-    fresh_folder();
-    /* The disk is as full as it says; what was reserved is there all the same. */
-    ai_spool_calls.write_at = real.write_at;
-    memset(text, 'x', sizeof(text));
-    spool_open(&spool, 0);
-    for (taken = 0; taken < 50; taken++) {
-        ai_spool_append(spool, &begin, &position);
-    }
-    no_room = 1;
-    while (ai_spool_append(spool, &begin, &position) == APR_SUCCESS && taken < 10000) {
-        taken++;
-    }
-    is_number(ai_spool_append(spool, &begin, &position), ENOSPC,
-              "a begin that would have no room for its end is refused");
-    printf("# %d calls were begun\n", taken);
-    for (i = 0; i < taken; i++) {
-        ends += ai_spool_append(spool, &end, &position) == APR_SUCCESS;
-    }
-    is_number(ends, taken, "every begun call has its end taken on the full disk");
-    ai_spool_look(spool, &state);
-    is_number(state.promised, 0, "nothing is promised any more");
-    no_room = 0;
-    is_number(ai_spool_append(spool, &begin, &position), APR_SUCCESS, "when there is room it goes on");
-    ai_spool_release(spool, sizeof(text));
-    ai_spool_look(spool, &state);
-    is_number(state.promised, 0, "a promise is given back");
-    ai_spool_close(spool, NOON);
-    ai_spool_calls.write_at = t_write;
-}
-
-/* ------------------------------------------------------------------------- a sync that fails */
-
-static void test_failed_sync(void)
-{
-    ai_spool_position_t first, second, third;
-    ai_spool_state_t state;
-    ai_spool_t *spool;
-    run_t run;
-
-    fresh_folder();
-    spool_open(&spool, 0);
-    put(spool, AI_SPOOL_NOTE, 0, BODY, &first);
-    is_number(ai_spool_sync(spool), APR_SUCCESS, "the first is synced");
-    put(spool, AI_SPOOL_NOTE, 1, BODY, &second);
-    fails_at = calls + 1;
-    fail_with = EIO;
-    is_number(ai_spool_wait(spool, second), EIO, "the sync of the second fails");
-    is_number(ai_spool_wait(spool, second), EIO, "and no later one makes it good");
-    is_number(ai_spool_wait(spool, first), APR_SUCCESS, "the first is as it was");
-    ai_spool_look(spool, &state);
-    ok(state.lost == 1 && state.settled == 2, "one is lost");
-    is_number(put(spool, AI_SPOOL_NOTE, 2, BODY, &third), APR_SUCCESS, "a third is taken");
-    is_number(segments()->nelts, 2, "in another segment");
-    is_number(ai_spool_wait(spool, third), APR_SUCCESS, "and synced");
-    is_number(ai_spool_sync(spool), EIO, "who syncs for all is told");
-    is_number(ai_spool_sync(spool), APR_SUCCESS, "once");
-    ai_spool_close(spool, NOON);
-    power_goes();
-    memset(&run, 0, sizeof(run));
-    read_all(see, &run);
-    ok(run.seen[0] == 1 && run.seen[1] == 0 && run.seen[2] == 1 && !run.strange,
-       "the power goes: what was vouched for is there");
-}
-
-/* --------------------------------------------------------------- threads, and then the power */
-
-enum { THREADS = 4, EACH = 250 };
-
-static ai_spool_t *shared;
-static unsigned char durable[THREADS][EACH], there[THREADS][EACH];
-
-static void *APR_THREAD_FUNC append_some(apr_thread_t *thread, void *baton)
-{
-    unsigned me = (unsigned)((unsigned char (*)[EACH])baton - durable), n;
-    ai_slice_t body = ai_slice_of(BODY);
-
-    for (n = 0; n < EACH; n++) {
-        ai_spool_record_t record = { .type = AI_SPOOL_NOTE, .id = id_of(me, n), .time = NOON,
-                                     .body = &body, .pieces = 1 };
-        ai_spool_position_t position;
-
-        if (ai_spool_append(shared, &record, &position) == APR_SUCCESS
-            && (n + me) % 5 == 0 && ai_spool_wait(shared, position) == APR_SUCCESS) {
-            durable[me][n] = 1;
-        }
-    }
-    (void)thread;
-    return NULL;
-}
-
-static void mark(void *baton, const ai_spool_frame_t *frame)
-{
-    (void)baton;
-    there[thread_of(&frame->id)][n_of(&frame->id)]++;
-}
-
-static void test_power(void)
-{
-    apr_thread_t *threads[THREADS];
-    apr_status_t rv;
-    int i, n, lost = 0, vouched = 0;
-
-    fresh_folder();
-    spool_open(&shared, 20000);
-    for (i = 0; i < THREADS; i++) {
-        apr_thread_create(&threads[i], NULL, append_some, durable[i], pool);
-    }
-    for (i = 0; i < THREADS; i++) {
-        apr_thread_join(&rv, threads[i]);
-    }
-    power_goes();
-    read_all(mark, NULL);
-    for (i = 0; i < THREADS; i++) {
-        for (n = 0; n < EACH; n++) {
-            vouched += durable[i][n];
-            lost += durable[i][n] && there[i][n] != 1;
-        }
-    }
-    is_number(vouched, THREADS * EACH / 5, "threads waited for their records");
-    is_number(lost, 0, "the power goes: each of those is there, once");
-    ai_spool_close(shared, NOON);
-}
-
 /* ----------------------------------------------------------------- checkpoint and stripping */
 
 static int shall(void *baton, const ai_spool_frame_t *frame)
@@ -674,22 +288,42 @@ static void test_reading(void)
     is_number(failed, n, "and each failure was told");
 }
 
+/* A reader that comes while a record is written, and sees the next one when that is there. */
+static void test_early_reader(void)
+{
+    ai_spool_reader_t *reader;
+    ai_spool_frame_t frame;
+    ai_spool_t *spool;
+    struct stat is;
+    ai_uuid_t id;
+
+    fresh_folder();
+    spool_open(&spool, 0);
+    put(spool, AI_SPOOL_NOTE, 0, "12345678", NULL);
+    id = segment_at(0);
+    stat(path_of(&id), &is);
+    put(spool, AI_SPOOL_NOTE, 1, "12345678", NULL);
+    ai_spool_reader_open(pool, folder, &id, NULL, &reader);
+    early_end = is.st_size;
+    ok(ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && n_of(&frame.id) == 0
+           && frame.trust == AI_SPOOL_CHAINED, "a record that was looked at too early is looked at again");
+    is_number(early_end, 0, "it was");
+    ok(ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && n_of(&frame.id) == 1, "and the next one follows");
+    ai_spool_reader_close(reader);
+    ai_spool_close(spool, NOON);
+}
+
 int main(void)
 {
     if (!spool_begin("test_ai_spool_faults")) {
         return done();
     }
-    real = ai_spool_calls;
-    ai_spool_calls = (ai_spool_calls_t){ t_open, t_write, t_read, t_sync_data, t_sync_all, t_cut,
-                                         t_reserve, t_rename, t_unlink, t_lock, real.close };
+    use_disk();
     test_each_call();
     test_signals();
-    test_short_write();
-    test_promises();
-    test_failed_sync();
-    test_power();
     test_checkpoint();
     test_strip();
     test_reading();
+    test_early_reader();
     return spool_end();
 }
