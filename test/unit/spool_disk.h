@@ -35,8 +35,10 @@ static ai_spool_t *comes_late; /* gets a record while it syncs */
 /* Whether this call is the one to fail. */
 static inline int fails(void)
 {
-    calls++;
-    if (fails_at && (calls == fails_at || (fails_on && calls > fails_at))) {
+    /* Some tests have threads. */
+    int call = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+
+    if (fails_at && (call == fails_at || (fails_on && call > fails_at))) {
         errno = fail_with;
         return 1;
     }

@@ -154,6 +154,48 @@ static void check_records(void)
     is_number(found.live + found.failed, 0, "nobody holds a lock");
 }
 
+/* A program that a writer has started lives on when the writer is gone. */
+static void test_program(void)
+{
+    int ends[2], said[2], status;
+    found_t found;
+    char byte;
+    pid_t pid;
+
+    spool_empty();
+    ok(pipe(ends) == 0 && pipe(said) == 0, "pipes");
+    pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        close(said[0]);
+        if (spool_open(&spool, 0) != APR_SUCCESS || put(spool, AI_SPOOL_NOTE, 0, "{}", NULL)) {
+            _exit(1);
+        }
+        if (fork() == 0) {
+            dup2(ends[0], 0);
+            dup2(said[1], 1);
+            /* Says that it runs, and stays until it is told to go. */
+            execl("/bin/sh", "sh", "-c", "echo; read word", (char *)NULL);
+            _exit(1);
+        }
+        close(said[1]);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    close(ends[0]);
+    close(said[1]);
+    ok(read(said[0], &byte, 1) == 1, "a program runs that the writer started");
+    found = read_all(NULL, NULL);
+    ok(found.live == 1, "the writer lives");
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    found = read_all(NULL, NULL);
+    ok(found.cut == 1 && found.frames == 1, "it is killed: the program did not take its lock along");
+    close(ends[1]);
+    ok(read(said[0], &byte, 1) == 0, "the program ends");
+    close(said[0]);
+}
+
 int main(void)
 {
     int round, killed = 0, unsound = 0, mistaken = 0;
@@ -175,6 +217,7 @@ int main(void)
     is_number(unsound, 0, "who reads along sees nothing but whole records");
     is_number(mistaken, 0, "and takes no segment of a writer who lives for cut");
     check_records();
+    test_program();
     munmap(tallies, sizeof(*tallies) * ALL);
     return spool_end();
 }
