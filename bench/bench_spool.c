@@ -25,7 +25,8 @@ static const char usage_text[] =
     "0: as fast as they can. Prints microseconds of processor time for a record, of time that\n"
     "passed in the middle and for the slowest in a hundred, and records a second on the disk.\n";
 
-enum { BODY = 1024, MOST_RECORDS = 1000000, TICK_NS = 2000000, SYNC_NS = 10000000, BUCKETS = 100000 };
+enum { BODY = 1024, MOST_RECORDS = 1000000, BUCKETS = 100000 };
+enum { TICK_NS = 2000000, SYNC_NS = 10000000 };
 
 static ai_spool_t *spool;
 static volatile int is_over;

@@ -55,7 +55,7 @@ typedef struct ai_spool_record_t {
     apr_time_t time;        /* now */
     const ai_slice_t *body; /* its pieces, in order */
     int pieces;
-    apr_size_t promise; /* room for a later record with a body of so many bytes is reserved; 0: none */
+    apr_size_t promise; /* room for a later record with a body of so many bytes; 0: none */
     apr_size_t redeems; /* such a promise that was made is used up by this record; 0: none */
 } ai_spool_record_t;
 
@@ -102,8 +102,8 @@ apr_status_t ai_spool_wait(ai_spool_t *spool, ai_spool_position_t position);
 
 /*
  * The same for all records that are in now; for a thread that calls it every few milliseconds.
- * Costs nothing when there is nothing new. An error: some were lost since the last call; what is
- * appended from now on goes into another segment.
+ * Costs nothing when there is nothing new. Segments that were rolled over stay open till then. An
+ * error: some were lost since the last call; what is appended from now on goes into another one.
  */
 apr_status_t ai_spool_sync(ai_spool_t *spool);
 
@@ -129,13 +129,13 @@ typedef enum ai_spool_found_e {
     AI_SPOOL_FRAME,  /* a whole record */
     AI_SPOOL_DAMAGE, /* bytes that are no whole record, and whole ones behind them */
     AI_SPOOL_YET,    /* nothing more yet: its writer lives */
-    AI_SPOOL_CUT,    /* the end: its writer died, or gave it up; what is left, if anything, is torn */
+    AI_SPOOL_CUT,    /* the end: its writer died, or gave it up; what may be left is torn */
     AI_SPOOL_CLOSED, /* the end, as its writer meant it */
     AI_SPOOL_FAILED  /* it cannot be read; reading may be tried again */
 } ai_spool_found_e;
 
 typedef enum ai_spool_trust_e {
-    AI_SPOOL_CHAINED,   /* it follows the record before, and all that is there is as it was written */
+    AI_SPOOL_CHAINED,   /* it follows the record before, and is as it was written */
     AI_SPOOL_UNCHAINED, /* what stands before is damaged, so nobody knows; it is whole in itself */
     AI_SPOOL_ALTERED    /* it, or what stood before it, was changed, removed or moved */
 } ai_spool_trust_e;
@@ -177,8 +177,8 @@ void ai_spool_reader_close(ai_spool_reader_t *reader);
 const ai_spool_head_t *ai_spool_reader_head(const ai_spool_reader_t *reader);
 
 /*
- * Goes on to what is next. *frame is filled for AI_SPOOL_FRAME, and for AI_SPOOL_DAMAGE where only a
- * body is damaged, without that body; else its type is 0. For AI_SPOOL_FAILED,
+ * Goes on to what is next. *frame is filled for AI_SPOOL_FRAME, and for AI_SPOOL_DAMAGE where only
+ * a body is damaged, without that body; else its type is 0. For AI_SPOOL_FAILED,
  * ai_spool_reader_error() is why. After AI_SPOOL_YET and _FAILED the same may be asked again; _CUT
  * and _CLOSED stay. One thread.
  */
@@ -244,8 +244,8 @@ typedef struct ai_spool_mark_t {
 #define AI_SPOOL_MARKS 65536
 
 /*
- * Reads the folder's checkpoint: of ai_spool_mark_t, in p. None when there is no checkpoint or it is
- * broken; then *wrong, in p, says why (NULL: it is good, or there is none yet), and all is to be
+ * Reads the folder's checkpoint: of ai_spool_mark_t, in p. None when there is no checkpoint or it
+ * is broken; then *wrong, in p, says why (NULL: it is good, or there is none yet), and all is to be
  * shipped from the start. The system's error when it cannot be read.
  */
 apr_status_t ai_spool_checkpoint_read(apr_pool_t *p, const char *folder,

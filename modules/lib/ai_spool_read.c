@@ -290,8 +290,8 @@ static ai_spool_found_e step(ai_spool_reader_t *reader, ai_spool_frame_t *frame)
     look_e what = look(reader, at, &fixed);
 
     if (what == LOOK_BAD || what == LOOK_BODY) {
-        if (!find(reader, at + (what == LOOK_BAD ? 8 : (apr_off_t)ai_spool_frame_size(fixed.stored)),
-                  &next)) {
+        next = at + (what == LOOK_BAD ? 8 : (apr_off_t)ai_spool_frame_size(fixed.stored));
+        if (!find(reader, next, &next)) {
             return AI_SPOOL_FAILED;
         }
         if (next == 0) {

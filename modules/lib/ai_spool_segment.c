@@ -79,7 +79,7 @@ apr_status_t ai_spool_segment_begin(int folder, const ai_uuid_t *id, const ai_sp
         return rv;
     }
     rv = fill(segment, head, room);
-    /* Under its name it is locked from the first moment: who finds it free knows that it is over. */
+    /* Under its name it is locked from the first moment: who finds it free knows: it is over. */
     if (rv == APR_SUCCESS) {
         rv = ai_spool_disk_rename(folder, name_new, name);
     }

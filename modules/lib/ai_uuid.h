@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ai_uuid.h - identifiers that no two processes make alike and that sort by time: UUIDv7 (RFC 9562).
+ * ai_uuid.h - identifiers that no two processes make alike and that sort by time: UUIDv7 (RFC
+ * 9562).
  */
 #ifndef AI_UUID_H
 #define AI_UUID_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_spool.c - do any bytes stay a segment and a checkpoint without harm, does reading end, and is
- * what a reader trusts what the chain says?
+ * fuzz_spool.c - do any bytes stay a segment and a checkpoint without harm, does reading end, and
+ * is what a reader trusts what the chain says?
  *
  * The bytes are read three times: as a checkpoint, as a segment, and as a segment whose CRCs are
  * made good first, so that what stands behind them is reached.

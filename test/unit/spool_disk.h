@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spool_disk.h - a disk for the tests of the spool that fails when it is told to, and that knows what
- * it would hold if the power went.
+ * spool_disk.h - a disk for the tests of the spool that fails when it is told to, and that knows
+ * what it would hold if the power went.
  */
 #ifndef SPOOL_DISK_H
 #define SPOOL_DISK_H

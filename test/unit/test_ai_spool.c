@@ -109,7 +109,8 @@ static void test_following(void)
        "a place with another chain value is found out");
     ai_spool_reader_close(second);
     place.offset += 4;
-    is_number(ai_spool_reader_open(pool, folder, &id, &place, &second), APR_EINVAL, "no such place");
+    is_number(ai_spool_reader_open(pool, folder, &id, &place, &second), APR_EINVAL,
+              "no such place");
     ai_spool_close(spool, NOON);
     ok(ai_spool_read(reader, &frame) == AI_SPOOL_FRAME
            && ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && frame.type == AI_SPOOL_CLOSE
@@ -188,7 +189,8 @@ static void test_rolling(void)
     ok(n > 0, "none is longer than it may be");
     first = segment_at(0);
     list = segments();
-    ai_spool_reader_open(pool, folder, &APR_ARRAY_IDX(list, 1, ai_spool_segment_t).id, NULL, &reader);
+    ai_spool_reader_open(pool, folder, &APR_ARRAY_IDX(list, 1, ai_spool_segment_t).id, NULL,
+                         &reader);
     head = ai_spool_reader_head(reader);
     ok(memcmp(head->before.bytes, first.bytes, 16) == 0, "the second names the first");
     ai_spool_reader_close(reader);
@@ -224,7 +226,8 @@ static void test_folder(void)
     id = segment_at(0);
     spew(apr_pstrcat(pool, folder, "/other", NULL), "x", 1);
     spew(apr_pstrcat(pool, folder, "/017F22E2-79B0-7CC3-98C4-DC0C0C07398F.spool", NULL), "x", 1);
-    spew(apr_pstrcat(pool, folder, "/017f22e2-79b0-7cc3-98c4-dc0c0c07398f.spool.new", NULL), "x", 1);
+    spew(apr_pstrcat(pool, folder, "/017f22e2-79b0-7cc3-98c4-dc0c0c07398f.spool.new", NULL), "x",
+         1);
     is_number(segments()->nelts, 1, "other files are no segments");
     ai_spool_reader_open(pool, folder, &id, NULL, &reader);
     ai_spool_read(reader, &frame);

@@ -43,7 +43,8 @@ static void run_once(run_t *run)
     run->opened = ai_spool_open(pool, &conf, NOON, &spool) == APR_SUCCESS;
     for (i = 0; i < RECORDS; i++) {
         ai_spool_record_t record = { .type = AI_SPOOL_NOTE, .id = id_of(0, (unsigned)i),
-                                     .time = NOON + apr_time_from_sec(i), .body = &body, .pieces = 1 };
+                                     .time = NOON + apr_time_from_sec(i), .body = &body,
+                                     .pieces = 1 };
 
         run->kept[i] = APR_EGENERAL;
         run->taken[i] = run->opened ? ai_spool_append(spool, &record, &positions[i]) : APR_EGENERAL;
@@ -75,8 +76,9 @@ static int holds(run_t *run, const apr_status_t *acknowledged, const char *when)
         wrong += run->taken[i] != APR_SUCCESS && run->seen[i];
     }
     if (wrong || run->strange || found.damage || found.altered || found.failed || found.live) {
-        printf("# %s, call %d of %d fails with %d%s%s: %d wrong, %d strange, %d damaged, %d altered, "
-               "%d failed, %d live\n", when, fails_at, calls, fail_with, fails_on ? " for good" : "",
+        printf("# %s, call %d of %d fails with %d%s%s: %d wrong, %d strange, %d damaged, "
+               "%d altered, %d failed, %d live\n", when, fails_at, calls, fail_with,
+               fails_on ? ", ever" : "",
                way == WAY_SHORT ? ", half done" : "", wrong, run->strange, found.damage,
                found.altered, found.failed, found.live);
         return 0;
@@ -119,7 +121,8 @@ static int survives(int at, int error, way_e how, int for_good, int *felt)
     /* One error costs one record, or those since the last sync. */
     good &= for_good || !run.opened || (not_taken <= 1 && not_kept <= 3);
     if (!good) {
-        printf("# call %d of %d, error %d, half %d, for good %d\n", at_call, made, error, how, for_good);
+        printf("# call %d of %d, error %d, half %d, ever %d\n", at_call, made, error, how,
+               for_good);
     }
     return good;
 }
@@ -275,7 +278,8 @@ static void test_reading(void)
             failed++;
             continue;
         }
-        while ((what = ai_spool_read(reader, &frame)) == AI_SPOOL_FRAME || what == AI_SPOOL_FAILED) {
+        while ((what = ai_spool_read(reader, &frame)) == AI_SPOOL_FRAME
+               || what == AI_SPOOL_FAILED) {
             frames += what == AI_SPOOL_FRAME;
             failed += what == AI_SPOOL_FAILED;
             bad += what == AI_SPOOL_FAILED && ai_spool_reader_error(reader) != EIO;
@@ -306,9 +310,11 @@ static void test_early_reader(void)
     ai_spool_reader_open(pool, folder, &id, NULL, &reader);
     early_end = is.st_size;
     ok(ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && n_of(&frame.id) == 0
-           && frame.trust == AI_SPOOL_CHAINED, "a record that was looked at too early is looked at again");
+           && frame.trust == AI_SPOOL_CHAINED,
+       "a record that was looked at too early is looked at again");
     is_number(early_end, 0, "it was");
-    ok(ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && n_of(&frame.id) == 1, "and the next one follows");
+    ok(ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && n_of(&frame.id) == 1,
+       "and the next one follows");
     ai_spool_reader_close(reader);
     ai_spool_close(spool, NOON);
 }

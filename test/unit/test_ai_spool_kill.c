@@ -190,7 +190,8 @@ static void test_program(void)
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     found = read_all(NULL, NULL);
-    ok(found.cut == 1 && found.frames == 1, "it is killed: the program did not take its lock along");
+    ok(found.cut == 1 && found.frames == 1,
+       "it is killed: the program did not take its lock along");
     close(ends[1]);
     ok(read(said[0], &byte, 1) == 0, "the program ends");
     close(said[0]);

@@ -19,7 +19,7 @@ static int n_ends;
 /* A segment of a writer that was killed, and where its records end. */
 static void make_segment(void)
 {
-    static const char *const texts[] = { "", "{\"a\":1}", "{\"text\":\"some more of it\"}", "12345678" };
+    static const char *const texts[] = { "", "{\"a\":1}", "{\"text\":\"some more\"}", "12345678" };
     ai_spool_place_t place;
     ai_spool_reader_t *reader;
     ai_spool_frame_t frame;
@@ -91,7 +91,7 @@ static void test_cut(void)
                    found.cut, found.damage);
         }
     }
-    is_number(wrong, 0, "cut at every byte: every record before, none after, and what is left is told");
+    is_number(wrong, 0, "cut at every byte: all before, none after, and what is left is told");
 }
 
 /* Zeros where the power took pages that the size says are there. */
@@ -214,7 +214,8 @@ static void test_planted(void)
     put(spool, AI_SPOOL_NOTE, 0, "first", NULL);
     {
         ai_slice_t piece = { body, sizeof(body) };
-        ai_spool_record_t record = { .type = AI_SPOOL_NOTE, .body = &piece, .pieces = 1, .time = NOON };
+        ai_spool_record_t record = { .type = AI_SPOOL_NOTE, .body = &piece, .pieces = 1,
+                                     .time = NOON };
         ai_spool_position_t position;
 
         ai_spool_append(spool, &record, &position);
@@ -243,13 +244,15 @@ static void test_strangers(void)
         found_t found = { 0 };
 
         read_segment(&other, NULL, &found, NULL, NULL);
-        ok(found.frames == 0 && found.damage == 1 && found.left > 0, "a segment under another's name");
+        ok(found.frames == 0 && found.damage == 1 && found.left > 0,
+           "a segment under another's name");
     }
     ai_spool_put((unsigned char *)copy + 8, 2, 4);
     ai_spool_put((unsigned char *)copy + AI_SPOOL_HEAD - 4,
                  ai_crc32c(0, copy, AI_SPOOL_HEAD - 4), 4);
     spew(path, copy, size);
-    is_number(ai_spool_reader_open(pool, folder, &id, NULL, &reader), APR_EINVAL, "another version");
+    is_number(ai_spool_reader_open(pool, folder, &id, NULL, &reader), APR_EINVAL,
+              "another version");
     unlink(path);
     ok(symlink(path_of(&other), path) == 0
            && ai_spool_reader_open(pool, folder, &id, NULL, &reader) != APR_SUCCESS, "a link");

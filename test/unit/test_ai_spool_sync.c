@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_ai_spool_sync.c - the disk is full, a sync fails, the power goes: what was promised and vouched
- * for holds.
+ * test_ai_spool_sync.c - the disk is full, a sync fails, the power goes: what was promised and
+ * vouched for holds.
  */
 #include <apr_thread_proc.h>
 
@@ -27,7 +27,8 @@ static void test_short_write(void)
     fails_at = calls + 1;
     fail_with = ENOSPC;
     way = WAY_SHORT;
-    is_number(put(spool, AI_SPOOL_NOTE, 1, BODY, &position), ENOSPC, "half a record goes in: it is told");
+    is_number(put(spool, AI_SPOOL_NOTE, 1, BODY, &position), ENOSPC,
+              "half a record goes in: it is told");
     stat(path_of(&id), &is);
     is_number(is.st_size, size, "and cut off");
     fail_nothing();
@@ -39,7 +40,8 @@ static void test_short_write(void)
     fails_on = 1;
     fail_with = EIO;
     way = WAY_SHORT;
-    is_number(put(spool, AI_SPOOL_NOTE, 3, BODY, &position), EIO, "half of one that cannot be cut off");
+    is_number(put(spool, AI_SPOOL_NOTE, 3, BODY, &position), EIO,
+              "half of one that cannot be cut off");
     stat(path_of(&id), &is);
     ok(is.st_size > size, "stays at the end of the file");
     fail_nothing();
@@ -87,7 +89,8 @@ static void test_promises(void)
     ai_spool_look(spool, &state);
     is_number(state.promised, 0, "nothing is promised any more");
     no_room = 0;
-    is_number(ai_spool_append(spool, &begin, &position), APR_SUCCESS, "when there is room it goes on");
+    is_number(ai_spool_append(spool, &begin, &position), APR_SUCCESS,
+              "when there is room it goes on");
     ai_spool_release(spool, sizeof(text));
     ai_spool_look(spool, &state);
     is_number(state.promised, 0, "a promise is given back");
@@ -148,7 +151,8 @@ static void test_late_record(void)
     comes_late = spool;
     is_number(ai_spool_wait(spool, position), APR_SUCCESS, "one is waited for");
     ai_spool_look(spool, &state);
-    ok(state.written == 2 && state.settled == 1, "another that came in meanwhile is not vouched for");
+    ok(state.written == 2 && state.settled == 1,
+       "another that came in meanwhile is not vouched for");
     is_number(ai_spool_wait(spool, 2), APR_SUCCESS, "it is, when it is waited for");
     power_goes();
     is_number(read_all(NULL, NULL).frames, 2, "the power goes: both are there");

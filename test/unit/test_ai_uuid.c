@@ -36,7 +36,8 @@ static void test_form(void)
     is_number(ai_uuid_make(source, now, &uuid), APR_SUCCESS, "one is made");
     ai_uuid_text(&uuid, text);
     /* The time of the example in RFC 9562, A.6. */
-    ok(strncmp(text, "017f22e2-79b0-7", 15) == 0, "time and version stand where they should: %s", text);
+    ok(strncmp(text, "017f22e2-79b0-7", 15) == 0, "time and version stand where they should: %s",
+       text);
     ok(strchr("89ab", text[19]) != NULL && text[19], "so does the variant");
     is_number(ai_uuid_time(&uuid), now / 1000 * 1000, "its time can be read");
     for (i = 0; i < 2000; i++) {
