@@ -20,7 +20,7 @@ typedef struct ai_db_engine_t {
     int rows_by_number;         /* what APR's driver wants, where rows can be had in any order */
     const char *words[6];       /* for {word} and so on, in the order of ai_db.h */
     const char *const *session; /* what each connection begins with */
-    const char *const *prepare; /* what migration does first, outside a transaction */
+    const char *const *prepare; /* what migration tries, outside its transaction */
     const char *begin;
     const char *look;           /* fails once where tables changed since they were looked at; NULL */
     const char *has_table;      /* gives a row when there is a table of the name %s */

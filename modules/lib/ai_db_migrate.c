@@ -106,22 +106,37 @@ static const char *migrate(ai_db_t *db, apr_pool_t *p, const ai_db_schema_t *sch
     return ai_db_commit(db, p);
 }
 
+/* What is good to have, and refused at once while others are at the file: all goes on without, and
+ * whoever comes last has it. */
+static void prepare(ai_db_t *db, apr_pool_t *p)
+{
+    const char *const *sql;
+
+    for (sql = ai_db_engine_of(db)->prepare; *sql; sql++) {
+        ai_db_run(db, p, *sql);
+    }
+}
+
 const char *ai_db_migrate(ai_db_t *db, apr_pool_t *p, const ai_db_schema_t *schema, int *from)
 {
     const ai_db_engine_t *engine = ai_db_engine_of(db);
     apr_int64_t locked = 0;
     const char *wrong;
-    int i;
 
     *from = 0;
     /* SQLite's driver has an old picture of the tables in a connection that is older than them. */
     ai_db_close(db);
     wrong = ai_db_connect(db, p);
-    for (i = 0; !wrong && engine->prepare[i]; i++) {
-        wrong = ai_db_run(db, p, engine->prepare[i]);
+    if (wrong) {
+        return wrong;
     }
-    if (wrong || !engine->lock_before) {
-        return wrong ? wrong : migrate(db, p, schema, from);
+    prepare(db, p);
+    if (!engine->lock_before) {
+        wrong = migrate(db, p, schema, from);
+        if (!wrong) {
+            prepare(db, p);
+        }
+        return wrong;
     }
     wrong = ai_db_select(db, p, engine->lock_before, 0, NULL, 1, take_number, &locked);
     if (!wrong && locked != 1) {
