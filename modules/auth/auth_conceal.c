@@ -399,7 +399,7 @@ void auth_hush(request_rec *r)
     }
     log = ap_new_log_config(r->pool, r->log ? r->log : r->connection->log ? r->connection->log
                                                                           : &r->server->log);
-    log->module_levels[AP_CORE_MODULE_INDEX] = APLOG_INFO;
+    ap_set_module_loglevel(r->pool, log, AP_CORE_MODULE_INDEX, APLOG_INFO);
     auth_request_get(r)->log = r->log;
     auth_request_get(r)->hushed = 1;
     r->log = log;

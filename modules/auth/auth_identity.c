@@ -247,8 +247,7 @@ static void forget_login(ai_request_t *air, const auth_request_t *auth)
     }
 }
 
-/* Values may be what people chose for themselves. "/" parts tenants, so no part of one is empty. */
-static int is_usable(auth_fact_e fact, const char *value)
+int auth_fact_is_usable(auth_fact_e fact, const char *value)
 {
     static const apr_size_t longest[AUTH_FACTS_N] = { 200, 500, 64 }; /* as in a key's record */
     const char *at;
@@ -299,7 +298,7 @@ int auth_map_login(ai_request_t *air)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         if (value && *value) { /* empty means: leave it unknown */
-            if (!is_usable(i, value)) {
+            if (!auth_fact_is_usable(i, value)) {
                 return refuse_fact(air, i);
             }
             note_caller(air, notes[i], value);

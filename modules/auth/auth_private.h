@@ -110,6 +110,9 @@ const ai_key_t *auth_key_of(const ai_request_t *air);
 const struct auth_issuer_t *auth_issuer_of(const ai_request_t *air);
 /* Where nobody else knows the caller: refuses a token that is of nobody here. OK or a status. */
 int auth_refuse_stray(ai_request_t *air);
+/* 1 when a text that came with a login can be its user, tenant or tier: people may have chosen it for
+ * themselves. "/" parts tenants, so no part of one is empty. */
+int auth_fact_is_usable(auth_fact_e fact, const char *value);
 /* Refuses a key or token: 401. _attempt is for what may be a guess, and counts (AIAuthFailures): 429
  * when there were too many. */
 int auth_refuse_login(ai_request_t *air, const char *reason, const char *message);

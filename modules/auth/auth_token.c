@@ -181,6 +181,11 @@ static int look_into(ai_request_t *air, const auth_issuer_t *issuer, ai_slice_t 
     }
     for (i = 0; i < AUTH_FACTS_N; i++) {
         token->facts[i] = read_fact(air->r->pool, &claims, &issuer->claims[i]);
+        if (token->facts[i] && !auth_fact_is_usable(i, token->facts[i])) {
+            return refuse(air, issuer, auth_refuse_login, "token_claim_unusable",
+                          apr_psprintf(air->r->pool, "What this token says of the %s cannot be used "
+                                       "here.", auth_fact_name(i)));
+        }
     }
     if (!token->facts[AUTH_FACT_USER]) {
         return refuse(air, issuer, auth_refuse_login, "token_without_user",

@@ -19,7 +19,7 @@ local $ENV{AI_TEST_CUSTODY} = 'sk-canary-env-eeee';
 my $server = KeyServer->new(
     files   => { a => "sk-canary-file-ffff\n" },
     scripts => { get => 'echo sk-canary-exec-xxxx; echo expires=2s; echo sk-canary-stderr >&2' },
-    conf    => "LogLevel trace8 core:trace8\nCustomLog access_log \"%r %{ai-target}n %{ai-deny}n %{Authorization}i\"\n"
+    conf    => "LogLevel trace8\nCustomLog access_log \"%r %{ai-target}n %{ai-deny}n %{Authorization}i\"\n"
              . KeyServer::target('t', 'AITargetKeyFile KEYS/a', 'AITargetKeyEnv AI_TEST_CUSTODY name=env',
                                  'AITargetKeyExec KEYS/get name=exec', 'AITargetKeyAside 1s')
              . KeyServer::target('bad', 'AITargetKeyExec "KEYS/get bad" name=bad timeout=1s')
