@@ -4,7 +4,7 @@
  *
  * A folder holds segments; a segment is one file, appended to by one process and all its threads,
  * read by anybody at the same time. Nothing is ever changed in it; ai_spool_strip() makes another
- * file of it. docs/design/0005-spool.md has the format, and why it is so.
+ * file of it. docs/design/0006-spool.md has the format, and why it is so.
  *
  * A process that is killed loses no record that ai_spool_append() took. A machine that loses power
  * loses none that ai_spool_wait() or ai_spool_sync() vouched for.

@@ -2,7 +2,7 @@
 /*
  * ai_spool_frame.h - for ai_spool_*.c: how a segment's head and its records look on the disk.
  *
- * docs/design/0005-spool.md has the table. All numbers are little endian, all is aligned to 8.
+ * docs/design/0006-spool.md has the table. All numbers are little endian, all is aligned to 8.
  */
 #ifndef AI_SPOOL_FRAME_H
 #define AI_SPOOL_FRAME_H
