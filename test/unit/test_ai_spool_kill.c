@@ -149,7 +149,9 @@ static void check_records(void)
     is_number(seen.strange, 0, "each is as it was written");
     ok(found.frames > 0 && found.chained == found.frames + found.closed && !found.damage,
        "all of them are chained");
-    is_number(found.cut, ROUNDS, "each writer's last segment is told to be cut");
+    /* Between a segment that is full and its successor a writer has both. */
+    ok(found.cut >= ROUNDS && found.cut <= 2 * ROUNDS,
+       "what each writer had open is told to be cut: %d", found.cut);
     ok(found.closed > ROUNDS, "and they had rolled over: %d are closed", found.closed);
     is_number(found.live + found.failed, 0, "nobody holds a lock");
 }
@@ -208,11 +210,11 @@ int main(void)
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     srand((unsigned)getpid());
     for (round = 0; round < ROUNDS; round++) {
-        found_t live = { 0 };
+        found_t live = { 0 }, before = read_all(NULL, NULL);
 
         killed += run_writer(round, 11 + (unsigned)rand() % 400, &live);
         unsound += live.damage || live.altered || live.unchained;
-        mistaken += live.cut != round || live.failed;
+        mistaken += live.cut != before.cut || live.failed;
     }
     is_number(killed, ROUNDS, "each writer wrote on until it was killed");
     is_number(unsound, 0, "who reads along sees nothing but whole records");
