@@ -11,6 +11,7 @@
  * Shared state: the cache, by atomics; askers are of one process.  May block: on the asker.
  */
 
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_log.h>
@@ -23,10 +24,16 @@
 /* A key in use is asked for again when so much of its time is over. */
 #define REFRESH_AT(ttl) ((ttl) / 4 * 3)
 
-/* What the log was told of each database (auth_asker.h). */
+/* What the log was told of each database (auth_asker.h). Of another one than before it was told
+ * nothing: who corrects AIDatabase is to read what is wrong now. */
+typedef struct told_t {
+    apr_uint64_t space; /* of the database */
+    apr_uint64_t word;
+} told_t;
+
 #define TOLD_MOST 64
 #define TOLD_SEGMENT "auth-lookup"
-#define TOLD_LAYOUT 1
+#define TOLD_LAYOUT 2
 
 /* A clock that was set back by so much makes nothing younger. */
 #define SET_BACK apr_time_from_sec(1)
@@ -72,9 +79,9 @@ auth_lookup_t *auth_lookup_make(apr_pool_t *p, const ai_db_conf_t *conf)
 void auth_lookup_share(apr_pool_t *p, server_rec *s, apr_size_t cache_size)
 {
     auth_lookup_t *lookup;
-    apr_uint64_t *told;
+    told_t *told;
     void *memory;
-    int i = 0;
+    int i;
 
     if (!lookups) {
         return;
@@ -88,8 +95,14 @@ void auth_lookup_share(apr_pool_t *p, server_rec *s, apr_size_t cache_size)
     }
     told = ai_segment_get(s, TOLD_SEGMENT, TOLD_MOST * sizeof(*told), TOLD_LAYOUT);
     told = told ? told : apr_pcalloc(p, TOLD_MOST * sizeof(*told));
-    for (lookup = lookups; lookup; lookup = lookup->next) {
-        lookup->told = &told[i++ % TOLD_MOST];
+    for (lookup = lookups, i = 0; lookup; lookup = lookup->next, i++) {
+        told_t *mine = &told[i % TOLD_MOST];
+
+        if (mine->space != lookup->space) {
+            mine->space = lookup->space;
+            apr_atomic_set64(&mine->word, 0);
+        }
+        lookup->told = &mine->word;
     }
 }
 

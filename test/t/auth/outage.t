@@ -5,12 +5,13 @@
 #
 # SQLite's file is away; PostgreSQL is killed, started again, and stopped in the middle. Keys that
 # were confirmed lately go on for AIAuthGrace, and wait for nothing; of all others nobody says that
-# they are bad. Four children.
+# they are bad. Four children. The log says what is wrong, also of a database that is named instead.
 
 use strict;
 use warnings;
 
 use AuthServer ();
+use File::Temp qw(tempdir);
 use Gate ();
 use KeyBase ();
 use Keys ();
@@ -205,6 +206,30 @@ END
         return !grep { code(ask(Keys::make())) ne '401 invalid_api_key' } 1 .. 24;
     });
     unlike($server->said, qr/sha256|sk-ai-/, 'no digest or key is in the log');
+    $server->stop;
+}
+
+# ------------------------------------------------------- AIDatabase is corrected, and wrong again
+{
+    my ($first, $second) = map { KeyBase->sqlite } 1 .. 2;
+    my $dir = tempdir('ai-outage-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    Keys::put("$dir/database.conf", $first->conf);
+    $server = AuthServer->new([], <<"END", children => 1);
+Include $dir/database.conf
+<Location /v1>
+    AIEngine On
+    Require ai-key
+    AIRoute * sim
+</Location>
+END
+    $port{long} = $server->{port};
+    $_->away for $first, $second;
+    is(code(ask(Keys::make())), '503 auth_unavailable', 'a database that is not there');
+    Keys::put("$dir/database.conf", $second->conf);
+    $server->graceful;
+    is(await_code(Keys::make(), 'long', '503 auth_unavailable'), 1, 'nor is the one that is named instead');
+    Gate::await('a line of each', sub { return said('AI0208') == 2 });
+    like($server->said, qr/AI0208: \S.*\Q$_->{file}\E/, 'the log has a line of each') for $first, $second;
     $server->stop;
 }
 
