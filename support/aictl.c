@@ -41,14 +41,14 @@ int main(int argc, const char *const *argv)
         || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return complain(FAILED, "APR does not start");
     }
-    if (argc >= 3 && strcmp(argv[1], "key") == 0) {
+    if (argc >= 2 && strcmp(argv[argc - 1], "--help") == 0) {
+        status = help();
+    }
+    else if (argc >= 3 && strcmp(argv[1], "key") == 0) {
         status = key_command(pool, argc - 2, argv + 2);
     }
     else if (argc >= 3 && strcmp(argv[1], "db") == 0) {
         status = db_command(pool, argc - 2, argv + 2);
-    }
-    else if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        status = help();
     }
     else if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("aictl %s\n", AI_VERSION);

@@ -102,7 +102,7 @@ int db_command(apr_pool_t *p, int argc, const char *const *argv)
         continue;
     }
     if (i == COMMANDS_N) {
-        return complain(MISUSED, "db: there is no such command; aictl --help");
+        return complain(MISUSED, "db has no such command; aictl --help");
     }
     wrong = key_options_read(p, argc, argv, commands[i].options, apr_time_now(), &options);
     if (!wrong && options.ids->nelts) {

@@ -424,7 +424,7 @@ int key_command(apr_pool_t *p, int argc, const char *const *argv)
         continue;
     }
     if (i == COMMANDS_N) {
-        return complain(MISUSED, "key: there is no such command; aictl --help");
+        return complain(MISUSED, "key has no such command; aictl --help");
     }
     call->pool = p;
     call->now = apr_time_now();

@@ -170,7 +170,7 @@ static void catch_up(auth_jwks_t *set)
 
 static void log_failure(const auth_jwks_t *set, const char *why, apr_interval_time_t again)
 {
-    int seconds = (int)apr_time_sec(again);
+    int seconds = (int)apr_time_sec(again + APR_USEC_PER_SEC - 1); /* rounded up */
 
     if (auth_slot_is_usable(set->slot, apr_time_now())) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, child.s,

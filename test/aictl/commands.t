@@ -195,6 +195,7 @@ write_file(folder() . '/second', '');
     is($said, folder() . "/second: 0 keys\n", 'AI_KEY_FILE names the file');
 }
 like(scalar `@{[ program() ]} --help`, qr/aictl key create .*aictl key check .*--limits JSON/s, '--help');
+like(scalar `@{[ program() ]} key create --help`, qr/aictl key create .*aictl key check /s, '--help behind a command');
 like(scalar `@{[ program() ]} --version`, qr/^aictl \d+\.\d+/, '--version');
 is(system(program() . ' 2>/dev/null') >> 8, 2, 'no words: status 2');
 {
