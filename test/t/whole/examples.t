@@ -17,7 +17,7 @@ use POSIX ();
 
 my $examples = $ENV{AI_EXAMPLES} // die "AI_EXAMPLES is not set; run make check\n";
 my $httpd    = $ENV{AI_HTTPD}    // die "AI_HTTPD is not set; run make check\n";
-for my $name (qw(AI_MODULES AI_HTTPD_MODULES AI_SIM_URL AI_SIM_PORT AI_CERTS AI_AICTL)) {
+for my $name (qw(AI_MODULES AI_HTTPD_MODULES AI_SIM_URL AI_SIM_PORT AI_CERTS AI_AICTL AI_STAGE)) {
     die "$name is not set; run make check\n" unless defined $ENV{$name};
 }
 # Never ask a real provider from a test.
@@ -297,6 +297,34 @@ sub logins
     return;
 }
 
+# The same key in a database, and somebody with a token.
+sub make_company
+{
+    for my $who (qw(database token)) {
+        system("$ENV{AI_STAGE}/bin/callers", $who, $rundir) == 0 or die "callers $who: $?\n";
+    }
+    return;
+}
+
+sub company
+{
+    my $chat = '{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}';
+    ok(await(sub { slurp("$rundir/access_log") =~ / 200 \w{12} key=\w{12} tenant=- gpt-4o$/m }),
+       'the access log tells whose key it was');
+    my ($token) = slurp("$rundir/token.header") =~ /^(.*)/;
+    is((post('/v1/chat/completions', $chat, $token))[0], 200, 'who has a token is served');
+    ok(await(sub { slurp("$rundir/access_log") =~ m{ 200 bob\@example\.com key=- tenant=people/red gpt-4o$}m }),
+       'and known by its claims');
+    my ($status, $head, $body) = post('/v1/chat/completions', $chat, $token =~ s/.{6}\z/AAAAAA/r);
+    is(eval { decode_json($body)->{error}{code} }, 'token_signature', 'but not with a forged one');
+    system("$ENV{AI_AICTL} key disable --database 'sqlite3 $rundir/db/keys.db' --runtime $rundir " .
+           slurp("$rundir/key.header") =~ s/.*sk-ai-(\w+)-.*/$1/sr) == 0 or diag('aictl failed');
+    my ($key) = slurp("$rundir/key.header") =~ /^(.*)/;
+    ($status, $head, $body) = post('/v1/chat/completions', $chat, $key);
+    is(eval { decode_json($body)->{error}{code} }, 'key_disabled', 'a key is taken back at once');
+    return;
+}
+
 sub quickstart
 {
     local $ENV{OPENAI_API_KEY} = 'sk-test';
@@ -311,6 +339,7 @@ my %more = (
     'https-upstream.conf' => \&https_upstream,
     'existing-vhost.conf' => \&existing_vhost,
     'everything.conf'     => \&everything,
+    'company.conf'        => \&company,
     'keys.conf'           => \&keys_conf,
     'logins.conf'         => \&logins,
     'two-dialects.conf'   => \&two_dialects,
@@ -337,6 +366,7 @@ for my $file (@files) {
     spew("$rundir/near.key", "sk-of-the-gateway\n");
     make_key();
     make_user();
+    make_company();
     spew("$rundir/models.json", '[{"match":"served-model","source":"s","date":"2026-11-21"}]');
     chmod(0600, "$rundir/near.key");
 
