@@ -21,8 +21,12 @@ _aictl()
     elif [ "$before" = --endpoint ]; then
         words='chat embeddings count-tokens models model completions responses moderations images
                speech transcriptions translations rerank files batches stored other'
+    elif [ "$before" = --owner ]; then
+        words=$(compgen -u)
     elif [ "$before" = --clear ]; then
         words=${fields//--/}
+    elif [ "$before" = --overlap ] || [ "$before" = --from ]; then
+        return
     else
         case $word in
         -*) case ${COMP_WORDS[2]} in

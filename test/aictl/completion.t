@@ -38,6 +38,8 @@ is(complete('key', 'disable', '--file', keys_file(), $ids[0] =~ s/..\z//r), $ids
 is(complete('d'), 'db', 'the other first word');
 is(complete('db', ''), 'init migrate status', 'its commands');
 is(complete('db', 'init', '--'), '--database --owner', 'their options');
+is(complete('db', 'init', '--owner', 'nobod'), 'nobody', 'users');
+is(complete('key', 'rotate', '--file', keys_file(), '--overlap', ''), '', 'no id where a time must stand');
 is(complete('key', 'import', '--r'), '--replace --runtime', 'options of import');
 like(complete('key', 'import', substr(keys_file(), 0, -1)), qr{(?:^| )\Q@{[ keys_file() ]}\E(?: |$)}, 'and its file');
 is(complete('key', 'create', 'x'), '', 'nothing where there is nothing');
