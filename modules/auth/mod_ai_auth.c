@@ -241,8 +241,9 @@ static int on_monitor(apr_pool_t *p, server_rec *s)
 static void register_hooks(apr_pool_t *p)
 {
     ap_hook_pre_read_request(on_pre_read_request, NULL, NULL, APR_HOOK_MIDDLE);
-    /* Before SetEnvIf, mod_security2 and all others who look at a request. */
-    ap_hook_post_read_request(on_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before all others who look at a request. Some that write it down (mod_log_forensic,
+     * mod_security2) are REALLY_FIRST: between those the order of LoadModule would decide. */
+    ap_hook_post_read_request(on_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST - 1);
     /* Before mod_authz_core, which asks our providers in this phase, too. */
     ap_hook_check_access_ex(on_access_checker_ex, NULL, NULL, APR_HOOK_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
