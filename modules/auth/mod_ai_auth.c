@@ -113,14 +113,27 @@ static int on_fixups(request_rec *r)
     return status == OK ? DECLINED : status;
 }
 
-/* httpd asks nobody about a head that it refuses itself (too long, malformed), but logs its line. */
-static int on_log_transaction(request_rec *r)
+/* httpd asks nobody about a head that it refuses itself (too long, malformed), but logs its line, and
+ * shows it on mod_status's page. */
+static void conceal_refused(request_rec *r)
 {
     const auth_request_t *auth = auth_request_of(r);
 
     if (!auth || !auth->concealed) {
         auth_conceal(r);
     }
+}
+
+/* Such a head is answered with an error page before anything else is done with it. */
+static void on_insert_error_filter(request_rec *r)
+{
+    conceal_refused(r);
+}
+
+/* Where there was nobody to answer any more. */
+static int on_log_transaction(request_rec *r)
+{
+    conceal_refused(r);
     return DECLINED;
 }
 
@@ -250,6 +263,7 @@ static void register_hooks(apr_pool_t *p)
     /* Before Basic and the like, which would turn a key's owner away. */
     ap_hook_check_authn(on_check_authn, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(on_fixups, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_insert_error_filter(on_insert_error_filter, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);

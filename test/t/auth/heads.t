@@ -4,7 +4,7 @@
 # heads.t - what comes of a key in a head that no module is asked about, since httpd refuses it?
 #
 # Too long a line or header, a broken one, a method that does not exist: httpd answers by itself. The
-# answer is the gateway's JSON all the same, and no log has the key.
+# answer is the gateway's JSON all the same, and neither a log nor mod_status's page has the key.
 
 use strict;
 use warnings;
@@ -23,6 +23,9 @@ CustomLog everything_log everything
     AIEngine On
     Require ai-key
     AIRoute * sim
+</Location>
+<Location /server-status>
+    SetHandler server-status
 </Location>
 END
 
@@ -59,6 +62,9 @@ for my $case (@heads) {
     is($answer->{headers}{'content-type'}, 'application/json', "$name: JSON");
     is((eval { Gate::from_json($answer->{body})->{error}{type} }) // '', 'invalid_request_error', "$name: in the caller's dialect");
 }
+my $status = $server->caller->request(method => 'GET', path => '/server-status')->{body};
+like($status, qr{POST \Q$chat\E}, 'the status page shows such requests');
+is(index($status, $secret), -1, 'and no key') or diag(grep { /$secret/ } $status =~ /^.*$/mg);
 $server->stop;
 for my $log (qw(error_log access_log everything_log)) {
     my $said = $server->read_file($log);

@@ -6,7 +6,7 @@
 # Wherever a caller puts it: where SDKs do, and where nobody should; good, wrong and damaged; on
 # locations of ours and on others; over HTTP/1.1 and HTTP/2. The server logs all that its modules
 # can say (trace8), and the access log all that a caller sends. (mod_http2 logs what it reads at
-# trace2, before there is a request: docs/mod_ai_auth.md.)
+# trace1, before there is a request: docs/mod_ai_auth.md.)
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ use Test::More;
 
 my $good   = Keys::make(name => 'ada');
 my $server = AuthServer->new([$good], <<'END');
-LogLevel trace8 http2:info
+LogLevel trace8 http2:debug
 LogFormat "%r|%U|%q|%f|%{Authorization}i|%{x-api-key}i|%{api-key}i|%{x-goog-api-key}i|%{cf-aig-authorization}i|%{Sec-WebSocket-Protocol}i|%{Cookie}i|%{Referer}i|%{User-Agent}i|%{X-Any}i|%{REMOTE_USER}e|%{SEEN}e|%{QUERY}e" everything
 CustomLog everything_log everything
 SetEnvIf Authorization "(.*)" SEEN=$1
