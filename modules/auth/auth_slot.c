@@ -167,7 +167,8 @@ static void find_memory(apr_pool_t *p, server_rec *s)
 {
     apr_size_t size = (apr_size_t)slots_n * sizeof(*slots);
 
-    slots = ai_segment_get(s, "auth-jwks", size, LAYOUT);
+    /* Without a lock two would write a text at once. */
+    slots = lock_file < 0 ? NULL : ai_segment_get(s, "auth-jwks", size, LAYOUT);
     if (!slots) {
         slots = apr_pcalloc(p, size);
     }
@@ -182,8 +183,8 @@ void auth_slots_share(apr_pool_t *p, server_rec *s, const char *const *urls, int
     find_memory(p, s);
     if (!give_all(urls, n)) {
         slots_n += STEP; /* memory of another size is new: nobody else has any of it */
-        lock_file = -1;
         find_memory(p, s);
+        lock_file = -1;
         give_all(urls, n);
         lock_file = file;
     }

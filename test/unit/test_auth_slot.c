@@ -265,6 +265,18 @@ static void test_slots(void)
        && !auth_slot_claim(b, "https://b/", &asked), "who still looks there finds it given away");
 }
 
+static void test_lockless(void)
+{
+    static const char *const urls[] = { "https://a/" };
+    const char *there = folder;
+
+    folder = "/nowhere";
+    auth_slots_share(pool, NULL, urls, 1);
+    folder = there;
+    ok(auth_slot_find(urls[0]) && (void *)slots != memory,
+       "where there is no lock, each child writes into memory of its own");
+}
+
 int main(void)
 {
     const char *place = ".";
@@ -279,6 +291,7 @@ int main(void)
     test_asking();
     test_begun();
     test_slots();
+    test_lockless();
     unlink(apr_pstrcat(pool, folder, "/ai-auth-jwks.lock", NULL));
     rmdir(folder);
     apr_pool_destroy(pool);
