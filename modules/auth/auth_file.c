@@ -10,13 +10,13 @@
  * May block: auth_file_watch(), when it begins and ends.
  */
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_log.h>
 
 #include "ai_jwt.h"
 #include "ai_key.h"
+#include "ai_watched_file.h"
 #include "auth_held.h"
 #include "auth_private.h"
 #include "auth_thread.h"
@@ -24,14 +24,11 @@
 /* How often a child looks whether a file has changed. */
 #define LOOK_EVERY apr_time_from_sec(1)
 
-#define FACTS (APR_FINFO_TYPE | APR_FINFO_MTIME | APR_FINFO_CTIME | APR_FINFO_SIZE \
-               | APR_FINFO_INODE | APR_FINFO_DEV | APR_FINFO_PROT)
-
 struct auth_file_t {
     const char *path;
     const auth_file_kind_t *kind;
     auth_held_t *held;
-    apr_finfo_t seen;         /* the file as it was when it was read last, well or not */
+    ai_file_facts_t seen;     /* the file as it was when it was read last, well or not */
     int lost;                 /* 1 after it could not be looked at */
     auth_file_t *next;
 };
@@ -96,49 +93,6 @@ const auth_file_kind_t auth_file_jwks = { "AIAuthJWKS", AI_JWKS_SIZE, read_set, 
 
 /* ----------------------------------------------------------------------------- reading */
 
-/* Whether the file is one that may be read. NULL, or what is wrong. */
-static const char *judge(apr_pool_t *p, const apr_finfo_t *info, apr_off_t longest)
-{
-    if (info->filetype != APR_REG) {
-        return "is no file";
-    }
-    if (info->protection & APR_FPROT_WWRITE) {
-        return "can be written by everybody on this machine";
-    }
-    if (info->size > longest) {
-        return apr_psprintf(p, "is longer than %" APR_OFF_T_FMT " bytes", longest);
-    }
-    return NULL;
-}
-
-/* Its text, in p. NULL and *wrong when that fails. */
-static const char *read_text(auth_file_t *of, apr_pool_t *p, ai_slice_t *text)
-{
-    apr_finfo_t *info = &of->seen;
-    apr_file_t *file;
-    apr_status_t rv;
-    const char *wrong;
-    char *bytes;
-
-    rv = apr_file_open(&file, of->path, APR_READ | APR_BINARY, APR_OS_DEFAULT, p);
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(p, "cannot be opened: %pm", &rv);
-    }
-    rv = apr_file_info_get(info, FACTS, file); /* of what is read, whatever has the name by now */
-    wrong = rv == APR_SUCCESS ? judge(p, info, of->kind->longest) : apr_psprintf(p, "cannot be read: %pm", &rv);
-    if (!wrong) {
-        bytes = apr_palloc(p, (apr_size_t)info->size + 1);
-        rv = apr_file_read_full(file, bytes, (apr_size_t)info->size, &text->n);
-        bytes[text->n] = '\0';
-        text->p = bytes;
-        if (rv != APR_SUCCESS && rv != APR_EOF) {
-            wrong = apr_psprintf(p, "cannot be read: %pm", &rv);
-        }
-    }
-    apr_file_close(file);
-    return wrong;
-}
-
 /* Reads the file as it is now. NULL and *wrong, in p, when that fails; file->seen is set anyway. */
 static const void *read_file(auth_file_t *file, apr_pool_t *p, apr_pool_t **pool,
                              const char **wrong)
@@ -146,17 +100,13 @@ static const void *read_file(auth_file_t *file, apr_pool_t *p, apr_pool_t **pool
     const void *content = NULL;
     ai_slice_t text = { "", 0 };
 
-    *wrong = judge(p, &file->seen, file->kind->longest); /* a pipe would never let go of us */
-    if (*wrong) {
-        return NULL;
-    }
     *pool = auth_held_pool();
     if (!*pool) {
         *wrong = "cannot be read: no memory";
         return NULL;
     }
-    *wrong = read_text(file, *pool, &text);
-    if (!*wrong) {
+    if (ai_watched_file_read(*pool, file->path, file->kind->longest, &file->seen, &text, wrong)
+        == APR_SUCCESS) {
         content = file->kind->read(*pool, text, wrong);
     }
     if (!content) {
@@ -174,7 +124,6 @@ auth_file_t *auth_file_open(cmd_parms *cmd, const char *path, const auth_file_ki
     apr_pool_t *p = cmd->pool, *pool;
     const void *content;
     auth_file_t *file;
-    apr_status_t rv;
 
     for (file = files; file; file = file->next) {
         if (file->kind == kind && strcmp(file->path, path) == 0) {
@@ -185,9 +134,8 @@ auth_file_t *auth_file_open(cmd_parms *cmd, const char *path, const auth_file_ki
     file->path = path;
     file->kind = kind;
     file->held = auth_held_create(p);
-    rv = file->held ? apr_stat(&file->seen, path, FACTS, cmd->temp_pool) : APR_ENOMEM;
-    if (rv != APR_SUCCESS) {
-        *wrong = apr_psprintf(p, "cannot be opened: %pm", &rv);
+    if (!file->held) {
+        *wrong = "cannot be read: no memory";
         return NULL;
     }
     content = read_file(file, p, &pool, wrong);
@@ -207,24 +155,18 @@ auth_file_t *auth_file_open(cmd_parms *cmd, const char *path, const auth_file_ki
 
 /* -------------------------------------------------------------------------- afterwards */
 
-static int is_same(const apr_finfo_t *a, const apr_finfo_t *b)
-{
-    return a->mtime == b->mtime && a->ctime == b->ctime && a->size == b->size
-           && a->inode == b->inode && a->device == b->device;
-}
-
 static void look(auth_file_t *file, apr_pool_t *p, server_rec *s)
 {
     const char *wrong = NULL;
     const void *content = NULL;
     apr_pool_t *pool;
-    apr_finfo_t now;
-    apr_status_t rv = apr_stat(&now, file->path, FACTS, p);
+    ai_file_facts_t now;
+    apr_status_t rv = ai_watched_file_look(p, file->path, &now);
 
     if (rv != APR_SUCCESS && file->lost) {
         return;
     }
-    if (rv == APR_SUCCESS && !file->lost && is_same(&now, &file->seen)) {
+    if (rv == APR_SUCCESS && !file->lost && ai_watched_file_is_same(&now, &file->seen)) {
         return;
     }
     file->lost = rv != APR_SUCCESS;

@@ -16,7 +16,7 @@
 /* What a file holds, and how it is read. */
 typedef struct auth_file_kind_t {
     const char *directive; /* that names it */
-    apr_off_t longest;     /* in bytes */
+    apr_size_t longest;    /* in bytes */
     /* Reads the text; text and what is returned live in p. NULL and *wrong says why, in p. */
     const void *(*read)(apr_pool_t *p, ai_slice_t text, const char **wrong);
     int (*count)(const void *content);

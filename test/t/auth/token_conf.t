@@ -54,7 +54,7 @@ my @wrong = (
     ['secrets and public keys', section("AIAuthJWKS $dir/both", $aud),          qr/secrets and public keys must be in sets of their own/],
     ['a file that is too long', section("AIAuthJWKS $dir/long", $aud),          qr/AIAuthJWKS: \S+: is longer than 1048576 bytes/],
     ['a file for everybody to write', section("AIAuthJWKS $dir/written", $aud), qr/AIAuthJWKS: \S+: can be written by everybody/],
-    ['a folder',              section("AIAuthJWKS $dir", $aud),                 qr/AIAuthJWKS: \S+: is no file/],
+    ['a folder',              section("AIAuthJWKS $dir", $aud),                 qr/AIAuthJWKS: \S+: cannot be read: it is no file/],
     ['http from elsewhere',   section('AIAuthJWKS http://idp.example.com/k', $aud), qr/AIAuthJWKS: 'http:\S+' would let anybody on the way put in keys of his own: use https, or say 'insecure'/],
     ['http that looks near',  section('AIAuthJWKS http://127.0.0.1.example.com/k', $aud), qr/would let anybody on the way/],
     ['http that looks near, too', section('AIAuthJWKS http://localhost.example.com/k', $aud), qr/would let anybody on the way/],
