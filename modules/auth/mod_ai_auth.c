@@ -35,8 +35,23 @@ static void on_pre_read_request(request_rec *r, conn_rec *c)
     auth_hush(r);
 }
 
+/* httpd asks nobody about a head that it refuses itself (too long, malformed), but logs its line, and
+ * shows it on mod_status's page. */
+static void conceal_refused(request_rec *r)
+{
+    const auth_request_t *auth = auth_request_of(r);
+
+    if (!auth || !auth->concealed) {
+        auth_conceal(r);
+    }
+}
+
+/* Also of one that httpd makes itself, to a page of an error. */
 static int on_post_read_request(request_rec *r)
 {
+    if (r->prev) {
+        conceal_refused(r->prev);
+    }
     auth_conceal(r);
     return DECLINED;
 }
@@ -113,18 +128,7 @@ static int on_fixups(request_rec *r)
     return status == OK ? DECLINED : status;
 }
 
-/* httpd asks nobody about a head that it refuses itself (too long, malformed), but logs its line, and
- * shows it on mod_status's page. */
-static void conceal_refused(request_rec *r)
-{
-    const auth_request_t *auth = auth_request_of(r);
-
-    if (!auth || !auth->concealed) {
-        auth_conceal(r);
-    }
-}
-
-/* Such a head is answered with an error page before anything else is done with it. */
+/* A head that is refused is answered before anything else is done with it. */
 static void on_insert_error_filter(request_rec *r)
 {
     conceal_refused(r);
