@@ -66,6 +66,8 @@ static void keep(request_rec *r, ai_slice_t text, int token, const auth_issuer_t
         auth->text = apr_pstrmemdup(r->pool, text.p, text.n);
         auth->token = token;
         auth->issuer = issuer;
+        /* "Upgrade: h2c" would run the request again as its headers are then, without the key. */
+        apr_table_unset(r->headers_in, "HTTP2-Settings");
     }
     else if (!ai_slice_is(text, auth->text)) {
         auth->ambiguous = 1;

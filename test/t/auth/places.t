@@ -32,6 +32,7 @@ my %key = (
 my $unknown = Keys::make();
 
 my $server = AuthServer->new([values %key], <<'END');
+Protocols h2c http/1.1
 <Location /v1>
     AIEngine On
     Require ai-key
@@ -193,6 +194,12 @@ is_deeply([map { code_of(post($key{small}{text}, path => $_, model => 'small-1')
 is(post($key{passes}{text}, path => '/v1/files', body => undef)->{status}, 200, 'unless the key names the endpoint');
 $answer = post($key{chats}{text}, path => '/v1/embeddings', body => Gate::to_json({ model => 'm', input => 'x' }));
 is_deeply([$answer->{status}, code_of($answer)], [403, 'endpoint_not_allowed'], 'an endpoint it may not use');
+
+# The request would be run again in HTTP/2, and its key is gone from its headers by then.
+$answer = $server->caller->request(path => '/v1/models', headers => {
+    'x-api-key' => $key{good}{text}, Connection => 'Upgrade, HTTP2-Settings', Upgrade => 'h2c',
+    'HTTP2-Settings' => 'AAMAAABkAAQCAAAAAAIAAAAA' });
+is($answer->{status}, 200, 'who offers to go on in HTTP/2 (h2c) is answered as he came');
 
 sub models { return join(' ', map { $_->{id} } @{ Gate::from_json(post($_[0], path => '/v1/models', body => undef)->{body})->{data} }) }
 is(models($key{good}{text}), 'small-1 small-secret-2 large', 'the list of models');
