@@ -287,6 +287,6 @@ AP_DECLARE_MODULE(ai_auth) = {
     auth_server_conf_merge,
     auth_cmds,
     register_hooks,
-    AP_MODULE_FLAG_NONE
+    AP_MODULE_FLAG_ALWAYS_MERGE /* find_databases() writes into that of each host */
 };
 /* clang-format on */

@@ -4,7 +4,8 @@
 # lookup.t - are keys of a database found, remembered, and forgotten in time?
 #
 # Three hosts over one database and one memory: "long" remembers for an hour, "short" for a second,
-# "each" asks each time. Four children, so that what one has learned the others know.
+# "each" asks each time. The host "other" has another database, and says nothing else. Four children,
+# so that what one has learned the others know.
 
 use strict;
 use warnings;
@@ -18,7 +19,8 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $base = KeyBase->new('sqlite3');
-my %port = map { $_ => OwnServer::free_port() } qw(short each);
+my %port = map { $_ => OwnServer::free_port() } qw(short each other);
+my $elsewhere = KeyBase->new('sqlite3');
 
 my $filed   = Keys::make(name => 'filed', disabled => JSON::PP::true());
 my $known   = Keys::make(name => 'known', user => 'ada', tenant => 'acme/red', tier => 'gold');
@@ -27,7 +29,10 @@ my $dropped = Keys::make(name => 'dropped');
 my $late    = Keys::make(name => 'late');
 my $both    = { %$filed, record => { id => $filed->{id}, digest => $filed->{record}{digest} } };
 
+my $foreign = Keys::make(name => 'foreign');
+
 $base->put($known, $changed, $dropped, $both);
+$elsewhere->put($foreign);
 my $server = AuthServer->new([$filed], $base->conf . <<"END", children => 4);
 AIAuthCacheTTL 1h
 AIAuthLookupTimeout 5s
@@ -43,6 +48,10 @@ Listen 127.0.0.1:$port{short}
 Listen 127.0.0.1:$port{each}
 <VirtualHost 127.0.0.1:$port{each}>
     AIAuthCacheTTL Off
+</VirtualHost>
+Listen 127.0.0.1:$port{other}
+<VirtualHost 127.0.0.1:$port{other}>
+    @{[ $elsewhere->conf ]}
 </VirtualHost>
 END
 $port{long} = $server->{port};
@@ -89,6 +98,9 @@ is_code($late, 'long', '401 invalid_api_key', 'one that is not there');
 is_code($filed, 'long', '401 key_disabled', 'a key of the file, too: the file has the say');
 is_code($changed, 'long', 200, 'what a key allows');
 is(ask($dropped)->{status}, 200, 'and another one');
+is_code($foreign, 'other', 200, 'a host has the keys of its own database');
+is_code($foreign, 'long', '401 invalid_api_key', 'and no other host has');
+is_code($known, 'other', '401 invalid_api_key', 'nor has it those of others');
 
 # --------------------------------------------------------------------- remembered, by all children
 
