@@ -57,8 +57,8 @@ typedef enum auth_failure_e {
 
 /* What it costs to find that a key or token is bad. */
 typedef enum auth_cost_e {
-    AUTH_COST_MEMORY, /* a look into memory, and a digest */
-    AUTH_COST_LOOKUP  /* a look-up elsewhere, or a signature to verify */
+    AUTH_COST_MEMORY, /* a look into memory, and a digest; a signature to verify */
+    AUTH_COST_LOOKUP  /* a look-up elsewhere */
 } auth_cost_e;
 
 /*

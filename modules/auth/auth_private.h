@@ -134,8 +134,9 @@ int auth_models_authorize(ai_request_t *air);
 
 /* In post_config, not in its first pass. */
 void auth_throttle_attach(server_rec *s);
-/* Before a key or token that memory does not know is looked up elsewhere, or a signature verified: 1
- * when that may be done for the caller's address. Else the attempt is one that has failed. */
+/* Before a key that memory does not know is looked up elsewhere: 1 when that may be done for the
+ * caller's address. Else the attempt is one that has failed. (A token is always verified: that
+ * costs little, and good ones are new each hour.) */
 int auth_throttle_may_look_up(request_rec *r);
 /* Counts a failed attempt, once for a request: a key or token that is damaged, ambiguous, unknown,
  * or has another secret or a wrong signature. Not one that is what it claims to be and may not be
