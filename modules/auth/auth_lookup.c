@@ -83,7 +83,9 @@ void auth_lookup_share(apr_pool_t *p, server_rec *s, apr_size_t cache_size)
     void *memory;
     int i;
 
-    if (!lookups) {
+    if (!lookups) { /* aictl must not find a cache that nobody reads */
+        ai_segment_drop(s, AI_KEY_CACHE_SEGMENT);
+        ai_segment_drop(s, TOLD_SEGMENT);
         return;
     }
     memory = ai_segment_get(s, AI_KEY_CACHE_SEGMENT, cache_size, AI_KEY_CACHE_LAYOUT);

@@ -40,15 +40,20 @@ static segment_t *retained(apr_pool_t *p, const char *name)
     return segment ? segment : ap_retained_data_create(key, sizeof(*segment));
 }
 
-/* The configuration goes: at a restart the memory and its file stay, at the end the file goes. A
- * second server that has the same folder may have put its own there. */
-static apr_status_t end(void *data)
+/* A second server that has the same folder may have put its own there. */
+static void remove_file(const segment_t *segment)
 {
-    const segment_t *segment = data;
-
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING && segment->owner == getpid()
+    if (segment->path && segment->owner == getpid()
         && ai_map_is_at(segment->memory, segment->path)) {
         unlink(segment->path);
+    }
+}
+
+/* The configuration goes: at a restart the memory and its file stay, at the end the file goes. */
+static apr_status_t end(void *data)
+{
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING) {
+        remove_file(data);
     }
     return APR_SUCCESS;
 }
@@ -102,4 +107,12 @@ void *ai_segment_get(server_rec *s, const char *name, apr_size_t size, apr_uint3
         apr_pool_cleanup_register(s->process->pconf, segment, end, apr_pool_cleanup_null);
     }
     return segment->memory;
+}
+
+void ai_segment_drop(server_rec *s, const char *name)
+{
+    segment_t *segment = retained(s->process->pool, name);
+
+    remove_file(segment);
+    drop(segment);
 }

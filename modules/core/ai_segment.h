@@ -23,4 +23,8 @@
  */
 void *ai_segment_get(server_rec *s, const char *name, apr_size_t size, apr_uint32_t layout);
 
+/* For a configuration that does not ask for what one before it may have had: the file goes, and the
+ * memory as far as the parent process is concerned. */
+void ai_segment_drop(server_rec *s, const char *name);
+
 #endif

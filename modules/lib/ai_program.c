@@ -134,11 +134,11 @@ apr_status_t ai_program_start(apr_pool_t *p, const char *const *argv, const char
     long most = sysconf(_SC_OPEN_MAX);
     int ends[2];
 
-    if (pipe(ends) != 0) {
+    /* Of one piece: a program that another thread starts just now must not have the ends. */
+    if (pipe2(ends, O_CLOEXEC) != 0) {
         return apr_get_os_error();
     }
-    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0
-        || fcntl(ends[1], F_SETFD, FD_CLOEXEC) != 0) {
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) {
         apr_status_t rv = apr_get_os_error();
 
         close(ends[0]);

@@ -89,4 +89,16 @@ is(codes($new), 200, 'and is there at once');
 $server->graceful;
 is((aictl('', 'disable', $new->{id}, $runtime))[0], 0, 'after a graceful restart');
 is(codes($new), 'key_disabled', 'it is told as before');
+
+# A cache that nobody reads any more: to tell it of a revocation would be to tell nobody.
+my $conf = $server->read_file('httpd.conf');
+open(my $fh, '>', "$server->{dir}/httpd.conf") or die "httpd.conf: $!\n";
+print $fh $conf =~ s/^AIDatabase .*\n//mr;
+close($fh);
+ok(-e "$server->{dir}/ai-auth-keys.shm", 'while there is a database, aictl finds the cache');
+$server->graceful;
+ok(!-e "$server->{dir}/ai-auth-keys.shm", 'and no longer, when it has been taken out of the configuration');
+like((aictl('', 'enable', $new->{id}, $runtime))[1], qr/no server was told/, 'so aictl says what is true');
+$server->stop;
+is_deeply([glob("$server->{dir}/ai-*.shm")], [], 'a server that ends leaves no memory behind');
 done_testing();
