@@ -16,18 +16,16 @@
  * May block: the thread on the database; requests on the thread.
  */
 
-#include <signal.h>
-
 #include <apr_atomic.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
-#include <apr_thread_proc.h>
 #include <httpd.h>
 #include <ap_mpm.h>
 #include <http_log.h>
 
 #include "ai_key_store.h"
+#include "ai_thread.h"
 #include "auth_asker.h"
 #include "auth_private.h"
 
@@ -381,20 +379,6 @@ static apr_status_t end_asker(void *data)
     return APR_SUCCESS;
 }
 
-/* The child's signals are for its other threads. (Not by auth_thread.h, which waits for its threads
- * for as long as they take.) */
-static apr_status_t start_thread(auth_asker_t *asker)
-{
-    sigset_t all, before;
-    apr_status_t rv;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = apr_thread_create(&asker->thread, NULL, run, asker, asker->pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rv;
-}
-
 apr_status_t auth_asker_start(apr_pool_t *p, server_rec *s, const auth_asker_conf_t *conf,
                               auth_asker_t **out)
 {
@@ -422,7 +406,8 @@ apr_status_t auth_asker_start(apr_pool_t *p, server_rec *s, const auth_asker_con
         rv = apr_thread_cond_create(&asker->answers, pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = start_thread(asker);
+        /* Not ai_thread_start(), whose threads are waited for as long as they take. */
+        rv = ai_thread_create(&asker->thread, run, asker, pool);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);

@@ -19,7 +19,7 @@
 #include "ai_watched_file.h"
 #include "auth_held.h"
 #include "auth_private.h"
-#include "auth_thread.h"
+#include "ai_thread.h"
 
 /* How often a child looks whether a file has changed. */
 #define LOOK_EVERY apr_time_from_sec(1)
@@ -214,13 +214,13 @@ typedef struct watch_t {
     apr_pool_t *pool; /* of the thread alone */
 } watch_t;
 
-static void run_watch(auth_thread_t *thread, void *data)
+static void run_watch(ai_thread_t *thread, void *data)
 {
     watch_t *watch = data;
 
-    while (!auth_thread_over(thread)) {
-        auth_thread_wait(thread, LOOK_EVERY);
-        if (!auth_thread_over(thread)) {
+    while (!ai_thread_over(thread)) {
+        ai_thread_wait(thread, LOOK_EVERY);
+        if (!ai_thread_over(thread)) {
             look_at_all(watch->pool, watch->s);
             apr_pool_clear(watch->pool);
         }
@@ -242,7 +242,7 @@ void auth_file_watch(apr_pool_t *p, server_rec *s)
     if (rv == APR_SUCCESS) {
         look_at_all(watch->pool, s); /* the file may have changed since the server was started */
         apr_pool_clear(watch->pool);
-        auth_thread_start(p, run_watch, NULL, watch, &rv);
+        ai_thread_start(p, run_watch, NULL, watch, &rv);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,

@@ -24,7 +24,7 @@
 #include "auth_jwks.h"
 #include "auth_private.h"
 #include "auth_slot.h"
-#include "auth_thread.h"
+#include "ai_thread.h"
 
 /* How often the thread looks what other children have fetched: while nobody waits, and while one
  * does. */
@@ -264,12 +264,12 @@ static void tell_waiting(void)
     apr_thread_mutex_unlock(child.lock);
 }
 
-static void run(auth_thread_t *thread, void *data)
+static void run(ai_thread_t *thread, void *data)
 {
     auth_jwks_t *set;
 
     (void)data;
-    while (!auth_thread_over(thread)) {
+    while (!ai_thread_over(thread)) {
         for (set = sets; set; set = set->next) {
             if (!set->fetching && auth_slot_is_due(set->slot)) {
                 begin(set);
@@ -314,7 +314,7 @@ void auth_jwks_start(apr_pool_t *p, server_rec *s)
         rv = child.fetcher ? APR_SUCCESS : APR_ENOMEM;
     }
     if (rv == APR_SUCCESS) {
-        auth_thread_start(p, run, wake, NULL, &rv);
+        ai_thread_start(p, run, wake, NULL, &rv);
     }
     if (rv != APR_SUCCESS) {
         child.fetcher = NULL;

@@ -16,16 +16,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <apr_atomic.h>
 #include <apr_strings.h>
-#include <apr_thread_proc.h>
 #include <http_core.h>
 #include <http_log.h>
 
 #include "ai_program.h"
+#include "ai_thread.h"
 #include "ai_watched_file.h"
 #include "ai_when.h"
 #include "route_custody.h"
@@ -59,7 +58,6 @@ typedef struct keeper_t {
     apr_pool_t *scratch;
     apr_array_header_t *sources; /* of source_t */
     struct pollfd *polled;       /* one more than sources: the first is wake[0] */
-    apr_thread_t *thread;
     int wake[2];                 /* closed at its writing end when the thread is to end */
 } keeper_t;
 
@@ -373,7 +371,7 @@ static void drop_programs(const keeper_t *keeper)
     }
 }
 
-static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+static void run(ai_thread_t *thread, void *data)
 {
     keeper_t *keeper = data;
 
@@ -381,39 +379,36 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     while (!route_custody_is_over() && !wait_until(keeper, look(keeper, apr_time_now()))) {
     }
     drop_programs(keeper);
-    return NULL;
 }
 
-/* Before the pool loses what the thread works with. httpd's workers are gone by then. */
-static apr_status_t end_thread(void *data)
+static void wake(void *data)
 {
-    keeper_t *keeper = data;
-    apr_status_t rv;
+    const keeper_t *keeper = data;
 
     close(keeper->wake[1]);
-    apr_thread_join(&rv, keeper->thread);
+}
+
+/* When the thread is no more. */
+static apr_status_t end_keeper(void *data)
+{
+    keeper_t *keeper = data;
+
     close(keeper->wake[0]);
     apr_pool_destroy(keeper->pool);
     return APR_SUCCESS;
 }
 
-/* The child's signals are for its other threads. */
 static apr_status_t start_thread(keeper_t *keeper, apr_pool_t *p)
 {
-    sigset_t all, before;
     apr_status_t rv;
 
-    if (pipe(keeper->wake) != 0) {
+    if (pipe2(keeper->wake, O_CLOEXEC) != 0) {
         return apr_get_os_error();
     }
-    if (fcntl(keeper->wake[0], F_SETFD, FD_CLOEXEC) != 0
-        || fcntl(keeper->wake[1], F_SETFD, FD_CLOEXEC) != 0) {
-        return apr_get_os_error();
+    apr_pool_pre_cleanup_register(p, keeper, end_keeper); /* the thread's own comes first */
+    if (!ai_thread_start(p, run, wake, keeper, &rv)) {
+        close(keeper->wake[1]);
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = apr_thread_create(&keeper->thread, NULL, run, keeper, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rv;
 }
 
@@ -467,7 +462,5 @@ void route_source_watch(apr_pool_t *p, server_rec *s)
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                      AI_LOGNO(0516) "no thread to look after providers' keys: files that change need a "
                      "restart, and no AITargetKeyExec is run");
-        return;
     }
-    apr_pool_pre_cleanup_register(p, keeper, end_thread);
 }

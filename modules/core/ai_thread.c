@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_thread.c - how does a thread beside httpd's workers begin and end?
+ * ai_thread.c - how does a thread beside httpd's workers begin and end?
  *
  * Lives in: the child's pool.  Shared state: over, by a lock.
  * May block: at its end, for the work that is under way.
@@ -12,21 +12,21 @@
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 
-#include "auth_thread.h"
+#include "ai_thread.h"
 
-struct auth_thread_t {
+struct ai_thread_t {
     apr_thread_t *thread;
     apr_thread_mutex_t *lock; /* of over */
     apr_thread_cond_t *ends;
     int over;
-    void (*work)(auth_thread_t *thread, void *data);
+    void (*work)(ai_thread_t *thread, void *data);
     void (*wake)(void *data);
     void *data;
 };
 
 static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
 {
-    auth_thread_t *thread = data;
+    ai_thread_t *thread = data;
 
     (void)self;
     thread->work(thread, thread->data);
@@ -36,7 +36,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *self, void *data)
 /* Before the pool loses what the thread works with. httpd's workers are gone by then. */
 static apr_status_t end(void *data)
 {
-    auth_thread_t *thread = data;
+    ai_thread_t *thread = data;
     apr_status_t rv;
 
     apr_thread_mutex_lock(thread->lock);
@@ -50,23 +50,23 @@ static apr_status_t end(void *data)
     return APR_SUCCESS;
 }
 
-/* The child's signals are for its other threads. */
-static apr_status_t start_without_signals(auth_thread_t *thread, apr_pool_t *p)
+apr_status_t ai_thread_create(apr_thread_t **thread, apr_thread_start_t work, void *data,
+                              apr_pool_t *p)
 {
     sigset_t all, before;
     apr_status_t rv;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = apr_thread_create(&thread->thread, NULL, run, thread, p);
+    rv = apr_thread_create(thread, NULL, work, data, p);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rv;
 }
 
-auth_thread_t *auth_thread_start(apr_pool_t *p, void (*work)(auth_thread_t *thread, void *data),
-                                 void (*wake)(void *data), void *data, apr_status_t *rv)
+ai_thread_t *ai_thread_start(apr_pool_t *p, void (*work)(ai_thread_t *thread, void *data),
+                             void (*wake)(void *data), void *data, apr_status_t *rv)
 {
-    auth_thread_t *thread = apr_pcalloc(p, sizeof(*thread));
+    ai_thread_t *thread = apr_pcalloc(p, sizeof(*thread));
 
     thread->work = work;
     thread->wake = wake;
@@ -76,7 +76,7 @@ auth_thread_t *auth_thread_start(apr_pool_t *p, void (*work)(auth_thread_t *thre
         *rv = apr_thread_cond_create(&thread->ends, p);
     }
     if (*rv == APR_SUCCESS) {
-        *rv = start_without_signals(thread, p);
+        *rv = ai_thread_create(&thread->thread, run, thread, p);
     }
     if (*rv != APR_SUCCESS) {
         return NULL;
@@ -85,7 +85,7 @@ auth_thread_t *auth_thread_start(apr_pool_t *p, void (*work)(auth_thread_t *thre
     return thread;
 }
 
-int auth_thread_over(auth_thread_t *thread)
+int ai_thread_over(ai_thread_t *thread)
 {
     int over;
 
@@ -95,7 +95,7 @@ int auth_thread_over(auth_thread_t *thread)
     return over;
 }
 
-void auth_thread_wait(auth_thread_t *thread, apr_interval_time_t time)
+void ai_thread_wait(ai_thread_t *thread, apr_interval_time_t time)
 {
     apr_thread_mutex_lock(thread->lock);
     if (!thread->over) {
