@@ -208,6 +208,7 @@ static apr_status_t pass_out(ai_exchange_t *x)
     if (APR_BRIGADE_EMPTY(x->out)) {
         return APR_SUCCESS;
     }
+    ai_run_ai_observe(x->air, x->out);
     rv = ap_pass_brigade(x->gate_filter->next, x->out);
     apr_brigade_cleanup(x->out);
     x->last_out = apr_time_now();

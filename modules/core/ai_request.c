@@ -238,15 +238,25 @@ static void note_count(ai_request_t *air, ai_note_e note, apr_int64_t count)
     }
 }
 
+/* The times of a request that came as far as the handler. */
+static void note_times(ai_request_t *air)
+{
+    const ai_private_t *priv = air->priv;
+
+    if (priv->first_content) {
+        ai_note_set_number(air, AI_NOTE_TIME_FIRST_US, priv->first_content - air->r->request_time);
+    }
+    ai_note_set_number(air, AI_NOTE_TIME_UPSTREAM_US, priv->upstream_time);
+    ai_note_set_number(air, AI_NOTE_OVERHEAD_US, apr_time_now() - priv->began
+                                                     - priv->upstream_time - priv->other_time);
+}
+
 void ai_request_settle(ai_request_t *air)
 {
-    ai_private_t *priv = air->priv;
-    apr_time_t now;
-
-    if (priv->settled) {
+    if (air->priv->settled) {
         return;
     }
-    priv->settled = 1;
+    air->priv->settled = 1;
     note_count(air, AI_NOTE_TOKENS_PROMPT, air->usage.prompt);
     note_count(air, AI_NOTE_TOKENS_COMPLETION, air->usage.completion);
     note_count(air, AI_NOTE_TOKENS_CACHED, air->usage.cached);
@@ -257,14 +267,8 @@ void ai_request_settle(ai_request_t *air)
     if (air->finish != AI_FINISH_NONE) {
         ai_note_set(air, AI_NOTE_FINISH, ai_finish_name(air->finish));
     }
-    if (!priv->began) {
-        return; /* refused before the handler */
+    if (air->priv->began) {
+        note_times(air);
     }
-    now = apr_time_now();
-    if (priv->first_content) {
-        ai_note_set_number(air, AI_NOTE_TIME_FIRST_US, priv->first_content - air->r->request_time);
-    }
-    ai_note_set_number(air, AI_NOTE_TIME_UPSTREAM_US, priv->upstream_time);
-    ai_note_set_number(air, AI_NOTE_OVERHEAD_US,
-                       now - priv->began - priv->upstream_time - priv->other_time);
+    ai_run_ai_settle(air);
 }

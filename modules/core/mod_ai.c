@@ -28,6 +28,7 @@ static const struct {
     { "decode",    ai_decode           }, /* what is asked?      ai_decode.c, dialects/     */
     { "authorize", ai_run_ai_authorize }, /* may he have that?   mod_ai_auth                */
     { "plan",      ai_run_ai_plan      }, /* who could answer?   mod_ai_route               */
+    { "record",    ai_run_ai_record    }, /* is it on paper?     mod_ai_audit               */
     { "forward",   ai_run_ai_forward   }, /* who does answer?    mod_ai_route, ai_exchange.c */
 };
 /* clang-format on */
@@ -38,11 +39,18 @@ APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_model_allowed,
                                     (ai_request_t * air, const char *model), (air, model), OK,
                                     DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_plan, (ai_request_t * air), (air), OK, DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_record, (ai_request_t * air), (air), OK,
+                                    DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_forward, (ai_request_t * air), (air), OK,
                                     DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_attempt,
                                     (ai_request_t * air, const ai_attempt_t *attempt, int over),
                                     (air, attempt, over), OK, DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_observe,
+                                    (ai_request_t * air, apr_bucket_brigade *bb), (air, bb), OK,
+                                    DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_settle, (ai_request_t * air), (air), OK,
+                                    DECLINED)
 
 static int run_road(ai_request_t *air)
 {
@@ -141,12 +149,17 @@ static int model_allowed(ai_request_t *air, const char *model)
     return status == OK || status == DECLINED;
 }
 
+static ai_slice_t body_of(const ai_request_t *air)
+{
+    return (ai_slice_t){ air->priv->body.p, air->priv->body.n };
+}
+
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_pass_over,
     ai_exchange_wait, ai_exchange_give_up,
     ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
-    ai_database,
+    ai_database,    body_of,
 };
 
 static const ai_api_t *ai_api(void)

@@ -12,6 +12,7 @@
  *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
  *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
  *   5  database; a key belongs to an attempt: key, spare, accepted, repeatable; pass_over
+ *   6  for who keeps records: stage record, hooks ai_observe and ai_settle, body
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -28,13 +29,13 @@
 #include "ai_json.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 5
+#define AI_API_VERSION 6
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
 
 /* Log numbers of our own: AI_LOGNO(0501) "text" prints "AI0501: text". Ranges: 01xx core,
- * 02xx auth, 03xx ratelimit, 04xx cache, 05xx route, 10xx status. */
+ * 02xx auth, 03xx ratelimit, 04xx cache, 05xx route, 06xx audit, 10xx status. */
 #define AI_LOGNO(n) "AI" #n ": "
 
 /* Dialects are httpd providers of this group, so that any module may bring one. */
@@ -237,6 +238,10 @@ typedef struct ai_api_t {
      * as long as the configuration. Checked, but nobody has connected: open it in a child process,
      * and in a thread that may wait. */
     const ai_db_conf_t *(*database)(const server_rec *s);
+
+    /* The caller's body as it came, from stage decode until an answer begins, which is when its
+     * memory is given back; absent later, and where there is none, or not all of it is held. */
+    ai_slice_t (*body)(const ai_request_t *air);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));
@@ -265,6 +270,7 @@ static inline const ai_api_t *ai_api_find(void)
 
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_authorize, (ai_request_t * air)) /* may he have that? */
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_plan, (ai_request_t * air))      /* who could answer? */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_record, (ai_request_t * air))    /* is it on paper?   */
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_forward, (ai_request_t * air))   /* who does answer?  */
 
 /*
@@ -281,5 +287,20 @@ APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_model_allowed, (ai_request_t * air, co
  */
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_attempt,
                           (ai_request_t * air, const ai_attempt_t *attempt, int over))
+
+/*
+ * For who watches: a brigade of a provider's answer, as the caller is about to get it, to be read and
+ * left as it is; it has bytes that wait for nobody, and metadata. In the thread of the request. What
+ * is returned means nothing, but must be OK or DECLINED.
+ */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_observe, (ai_request_t * air, apr_bucket_brigade *bb))
+
+/*
+ * The request is settled: usage, finish and all notes are final. Once for every request of ours, on
+ * every road: of an answer before its end goes down to the caller, who waits for as long as this
+ * takes; of all else when httpd logs it. In the thread that has the request at that time. What is
+ * returned means nothing, but must be OK or DECLINED.
+ */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_settle, (ai_request_t * air))
 
 #endif
