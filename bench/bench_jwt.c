@@ -90,7 +90,7 @@ static void look_up(void *baton)
     const char *issuer;
 
     if (ai_jwt_look(job->pool, job->token, &issuer) != AI_JWT_READS || strcmp(issuer, ISSUER) != 0
-        || !ai_token_digest(job->token, token.digest)
+        || !ai_digest(job->token, token.digest)
         || !ai_token_cache_get(job->cache, job->pool, &token, job->rule.now, 0)) {
         end(1, "the token is not in the cache");
     }
@@ -109,10 +109,10 @@ static void fill_cache(apr_pool_t *p, job_t *job)
     token.facts[AI_TOKEN_TIER] = "gold";
     job->cache = ai_token_cache_create(p, 4096);
     for (int i = 0; i < 8192; i++) {
-        ai_token_digest(ai_slice_of(apr_itoa(job->pool, i)), token.digest);
+        ai_digest(ai_slice_of(apr_itoa(job->pool, i)), token.digest);
         ai_token_cache_put(job->cache, &token);
     }
-    ai_token_digest(job->token, token.digest);
+    ai_digest(job->token, token.digest);
     ai_token_cache_put(job->cache, &token);
     apr_pool_clear(job->pool);
 }

@@ -209,7 +209,7 @@ int auth_token_authenticate(ai_request_t *air, auth_request_t *auth)
     if (!jwks) {
         return refuse_for_now(air, issuer);
     }
-    kept = cache && text.n <= AI_JWT_LONGEST && ai_token_digest(text, token.digest);
+    kept = cache && text.n <= AI_JWT_LONGEST && ai_digest(text, token.digest);
     if (!kept
         || !ai_token_cache_get(cache, air->r->pool, &token, apr_time_now(),
                                auth_issuer_leeway(issuer))) {

@@ -4,13 +4,12 @@
  */
 #include <string.h>
 
-#include <apr_atomic.h>
 #include <apr_lib.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "ai_digest.h"
 #include "ai_key.h"
 
 #define PREFIX_N (sizeof(AI_KEY_PREFIX) - 1)
@@ -124,29 +123,11 @@ ai_key_form_e ai_key_look(ai_slice_t text, ai_slice_t *id)
     return AI_KEY_WELL;
 }
 
-/* OpenSSL's SHA-256, looked for once: to find it takes longer than the digest of a key. The reference
- * is never given back: OpenSSL keeps its methods itself, and outlives this module. */
-static const EVP_MD *sha256(void)
-{
-    static volatile void *found;
-    void *md = apr_atomic_casptr(&found, NULL, NULL), *first;
-
-    if (!md) {
-        md = EVP_MD_fetch(NULL, "SHA256", NULL);
-        first = apr_atomic_casptr(&found, md, NULL);
-        if (first) { /* another thread was faster */
-            EVP_MD_free(md);
-            md = first;
-        }
-    }
-    return md;
-}
-
 void ai_key_digest(ai_slice_t text, unsigned char digest[AI_KEY_DIGEST])
 {
     /* An OpenSSL without SHA-256 leaves what no text has but by chance. */
     memset(digest, 0, AI_KEY_DIGEST);
-    if (EVP_Digest(text.p, text.n, digest, NULL, sha256(), NULL) != 1) {
+    if (!ai_digest(text, digest)) {
         RAND_bytes(digest, AI_KEY_DIGEST);
     }
 }

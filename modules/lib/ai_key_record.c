@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 
 #include "ai_chat.h"
+#include "ai_digest.h"
 #include "ai_key_record.h"
 #include "ai_when.h"
 #include "ai_word.h"
@@ -407,16 +408,11 @@ const ai_key_t *ai_key_read(apr_pool_t *p, ai_slice_t record, const char **wrong
 
 static void write_digest(ai_write_t *w, const unsigned char *digest)
 {
-    static const char hex[] = "0123456789abcdef";
-    char text[2 * AI_KEY_DIGEST];
-    int i;
+    char text[2 * AI_KEY_DIGEST + 1];
 
-    for (i = 0; i < AI_KEY_DIGEST; i++) {
-        text[2 * i] = hex[digest[i] >> 4];
-        text[2 * i + 1] = hex[digest[i] & 15];
-    }
+    ai_digest_hex(digest, text);
     ai_write_literal(w, "\"" DIGEST_PREFIX);
-    ai_write_copy(w, (ai_slice_t){ text, sizeof(text) });
+    ai_write_copy(w, ai_slice_of(text));
     ai_write_literal(w, "\"");
 }
 

@@ -9,6 +9,7 @@
  * Lives in: what is handed in.  Shared state: none.  May block: no.
  */
 #include "ai_crc32c.h"
+#include "ai_digest.h"
 #include "ai_spool_frame.h"
 
 /* Where things stand. Behind CHAINED up to the chain value, all is under the chain. */
@@ -67,10 +68,10 @@ apr_uint32_t ai_spool_seed(const ai_uuid_t *segment)
     return ai_crc32c(0, segment->bytes, sizeof(segment->bytes));
 }
 
-int ai_spool_digest(EVP_MD_CTX *ctx, const EVP_MD *sha256, const ai_slice_t *pieces, int n,
+int ai_spool_digest(EVP_MD_CTX *ctx, const ai_slice_t *pieces, int n,
                     unsigned char digest[AI_SPOOL_DIGEST])
 {
-    int i, good = EVP_DigestInit_ex2(ctx, sha256, NULL) == 1;
+    int i, good = EVP_DigestInit_ex2(ctx, ai_digest_method(), NULL) == 1;
 
     for (i = 0; i < n && good; i++) {
         good = EVP_DigestUpdate(ctx, pieces[i].p, pieces[i].n) == 1;
@@ -89,23 +90,22 @@ static void write_chained(const ai_spool_frame_t *frame, unsigned char *bytes)
     memcpy(bytes + DIGEST, frame->digest, AI_SPOOL_DIGEST);
 }
 
-int ai_spool_chain_by(EVP_MD_CTX *ctx, const EVP_MD *sha256,
-                      const unsigned char before[AI_SPOOL_DIGEST], const ai_spool_frame_t *frame,
-                      unsigned char chain[AI_SPOOL_DIGEST])
+int ai_spool_chain_by(EVP_MD_CTX *ctx, const unsigned char before[AI_SPOOL_DIGEST],
+                      const ai_spool_frame_t *frame, unsigned char chain[AI_SPOOL_DIGEST])
 {
     unsigned char bytes[AI_SPOOL_FIXED];
     ai_slice_t pieces[2] = { { (const char *)before, AI_SPOOL_DIGEST },
                              { (const char *)bytes + CHAINED, CHAIN - CHAINED } };
 
     write_chained(frame, bytes);
-    return ai_spool_digest(ctx, sha256, pieces, 2, chain);
+    return ai_spool_digest(ctx, pieces, 2, chain);
 }
 
 int ai_spool_chain(const unsigned char before[AI_SPOOL_DIGEST], const ai_spool_frame_t *frame,
                    unsigned char chain[AI_SPOOL_DIGEST])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int good = ctx && ai_spool_chain_by(ctx, EVP_sha256(), before, frame, chain);
+    int good = ctx && ai_spool_chain_by(ctx, before, frame, chain);
 
     EVP_MD_CTX_free(ctx);
     return good;
@@ -161,7 +161,7 @@ int ai_spool_fixed_read(const unsigned char bytes[AI_SPOOL_FIXED], apr_uint32_t 
 
 static int head_chain(const unsigned char *bytes, unsigned char *chain)
 {
-    return EVP_Digest(bytes, HEAD_CRC, chain, NULL, EVP_sha256(), NULL) == 1;
+    return ai_digest((ai_slice_t){ (const char *)bytes, HEAD_CRC }, chain);
 }
 
 int ai_spool_head_write(const ai_spool_head_t *head, const ai_uuid_t *segment,

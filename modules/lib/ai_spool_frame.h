@@ -32,13 +32,12 @@ apr_uint32_t ai_spool_seed(const ai_uuid_t *segment);
 
 /* The digest of a body in pieces, by a context that is used again and again. 1, or 0 when OpenSSL
  * failed. */
-int ai_spool_digest(EVP_MD_CTX *ctx, const EVP_MD *sha256, const ai_slice_t *pieces, int n,
+int ai_spool_digest(EVP_MD_CTX *ctx, const ai_slice_t *pieces, int n,
                     unsigned char digest[AI_SPOOL_DIGEST]);
 
 /* Chain value of a record, whose chain member is not looked at. As ai_spool_chain(). */
-int ai_spool_chain_by(EVP_MD_CTX *ctx, const EVP_MD *sha256,
-                      const unsigned char before[AI_SPOOL_DIGEST], const ai_spool_frame_t *frame,
-                      unsigned char chain[AI_SPOOL_DIGEST]);
+int ai_spool_chain_by(EVP_MD_CTX *ctx, const unsigned char before[AI_SPOOL_DIGEST],
+                      const ai_spool_frame_t *frame, unsigned char chain[AI_SPOOL_DIGEST]);
 
 /* The fixed part of a record, its own CRC and the rest. */
 void ai_spool_fixed_write(const ai_spool_fixed_t *fixed, apr_uint32_t seed,

@@ -201,7 +201,7 @@ static int follows(ai_spool_reader_t *reader, const ai_spool_frame_t *frame)
     unsigned char chain[AI_SPOOL_DIGEST];
 
     return frame->sequence == reader->place.sequence
-           && ai_spool_chain_by(reader->ctx, EVP_sha256(), reader->place.chain, frame, chain)
+           && ai_spool_chain_by(reader->ctx, reader->place.chain, frame, chain)
            && memcmp(chain, frame->chain, sizeof(chain)) == 0;
 }
 
@@ -210,7 +210,7 @@ static ai_spool_trust_e judge(ai_spool_reader_t *reader, const ai_spool_frame_t 
     unsigned char digest[AI_SPOOL_DIGEST];
 
     if (!frame->removed
-        && (!ai_spool_digest(reader->ctx, EVP_sha256(), &frame->body, 1, digest)
+        && (!ai_spool_digest(reader->ctx, &frame->body, 1, digest)
             || memcmp(digest, frame->digest, sizeof(digest)) != 0)) {
         return AI_SPOOL_ALTERED;
     }

@@ -123,7 +123,7 @@ static void cut_back(ai_spool_out_t *segment)
 }
 
 apr_status_t ai_spool_segment_append(ai_spool_out_t *segment, EVP_MD_CTX *ctx,
-                                     const EVP_MD *sha256, ai_spool_fixed_t *fixed,
+                                     ai_spool_fixed_t *fixed,
                                      ai_slice_t *pieces, int n)
 {
     static const char zeros[8];
@@ -132,7 +132,7 @@ apr_status_t ai_spool_segment_append(ai_spool_out_t *segment, EVP_MD_CTX *ctx,
     apr_status_t rv;
 
     fixed->frame.sequence = segment->sequence;
-    if (!ai_spool_chain_by(ctx, sha256, segment->chain, &fixed->frame, fixed->frame.chain)) {
+    if (!ai_spool_chain_by(ctx, segment->chain, &fixed->frame, fixed->frame.chain)) {
         return APR_EGENERAL;
     }
     ai_spool_fixed_write(fixed, segment->seed, bytes);
@@ -149,7 +149,7 @@ apr_status_t ai_spool_segment_append(ai_spool_out_t *segment, EVP_MD_CTX *ctx,
     return APR_SUCCESS;
 }
 
-void ai_spool_segment_end(ai_spool_out_t *segment, EVP_MD_CTX *ctx, const EVP_MD *sha256,
+void ai_spool_segment_end(ai_spool_out_t *segment, EVP_MD_CTX *ctx,
                           apr_time_t now)
 {
     ai_spool_fixed_t fixed = { .stored = 0, .body_crc = segment->seed };
@@ -158,8 +158,8 @@ void ai_spool_segment_end(ai_spool_out_t *segment, EVP_MD_CTX *ctx, const EVP_MD
     fixed.frame.type = AI_SPOOL_CLOSE;
     fixed.frame.time = now;
     fixed.frame.id = segment->id;
-    if (ai_spool_digest(ctx, sha256, NULL, 0, fixed.frame.digest)) {
-        ai_spool_segment_append(segment, ctx, sha256, &fixed, pieces, 2);
+    if (ai_spool_digest(ctx, NULL, 0, fixed.frame.digest)) {
+        ai_spool_segment_append(segment, ctx, &fixed, pieces, 2);
     }
     ai_spool_disk_cut(segment->fd, segment->end);
 }

@@ -48,12 +48,12 @@ apr_status_t ai_spool_segment_reserve(ai_spool_out_t *segment, apr_off_t upto, a
  * segment is as it was.
  */
 apr_status_t ai_spool_segment_append(ai_spool_out_t *segment, EVP_MD_CTX *ctx,
-                                     const EVP_MD *sha256, ai_spool_fixed_t *fixed,
+                                     ai_spool_fixed_t *fixed,
                                      ai_slice_t *pieces, int n);
 
 /* Appends the closing record and gives back the room that was not used. Not to be told is its
  * error: a segment without that record is read all the same. */
-void ai_spool_segment_end(ai_spool_out_t *segment, EVP_MD_CTX *ctx, const EVP_MD *sha256,
+void ai_spool_segment_end(ai_spool_out_t *segment, EVP_MD_CTX *ctx,
                           apr_time_t now);
 
 /* Writes to the disk what is in the file. Without the spool's lock. */

@@ -62,7 +62,7 @@ void ai_spool_retire(ai_spool_t *spool, apr_time_t now)
 {
     ai_spool_out_t **at = &spool->over;
 
-    ai_spool_segment_end(spool->current, spool->chains, spool->sha256, now);
+    ai_spool_segment_end(spool->current, spool->chains, now);
     while (*at) {
         at = &(*at)->next;
     }
@@ -158,7 +158,7 @@ static apr_status_t prepare(ai_spool_t *spool, const ai_spool_record_t *record,
                             const ai_slice_t *pieces, ai_spool_fixed_t *fixed)
 {
     EVP_MD_CTX *ctx = take_context(spool);
-    int good = ctx && ai_spool_digest(ctx, spool->sha256, pieces + 1, record->pieces,
+    int good = ctx && ai_spool_digest(ctx, pieces + 1, record->pieces,
                                       fixed->frame.digest);
 
     if (ctx) {
@@ -204,7 +204,7 @@ static apr_status_t append(ai_spool_t *spool, const ai_spool_record_t *record, a
         return rv;
     }
     fixed->body_crc = body_crc(spool->current->seed, pieces + 1, record->pieces);
-    rv = ai_spool_segment_append(spool->current, spool->chains, spool->sha256, fixed, pieces,
+    rv = ai_spool_segment_append(spool->current, spool->chains, fixed, pieces,
                                  record->pieces + 2);
     if (rv != APR_SUCCESS) {
         wear(spool, rv, record->time);
@@ -307,10 +307,8 @@ static apr_status_t make_tools(apr_pool_t *p, ai_spool_t *spool)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    /* Fetched once; to have it looked up for each digest takes longer than most digests. */
-    spool->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     spool->chains = EVP_MD_CTX_new();
-    return spool->sha256 && spool->chains ? APR_SUCCESS : APR_EGENERAL;
+    return spool->chains ? APR_SUCCESS : APR_EGENERAL;
 }
 
 static void free_tools(ai_spool_t *spool)
@@ -319,7 +317,6 @@ static void free_tools(ai_spool_t *spool)
         EVP_MD_CTX_free(spool->idle[--spool->n_idle]);
     }
     EVP_MD_CTX_free(spool->chains);
-    EVP_MD_free(spool->sha256);
 }
 
 apr_status_t ai_spool_open(apr_pool_t *p, const ai_spool_conf_t *conf, apr_time_t now,

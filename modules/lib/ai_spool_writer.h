@@ -23,7 +23,6 @@ struct ai_spool_t {
     ai_spool_conf_t conf;     /* with its defaults */
     int folder;
     ai_uuid_source_t *names;  /* of segments */
-    EVP_MD *sha256;
 
     apr_thread_mutex_t *idle_lock; /* of the contexts */
     EVP_MD_CTX *idle[AI_SPOOL_IDLE];

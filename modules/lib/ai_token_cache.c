@@ -9,14 +9,12 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include <openssl/evp.h>
-
 #include "ai_token_cache.h"
 
 enum { WAYS = 4, LOCKS = 16 };
 
 typedef struct entry_t {
-    unsigned char digest[AI_TOKEN_DIGEST];
+    unsigned char digest[AI_DIGEST];
     const void *rule; /* NULL: the entry is free */
     apr_uint32_t keys;
     apr_uint32_t used; /* the cache's clock when it was asked for last */
@@ -33,11 +31,6 @@ struct ai_token_cache_t {
         apr_uint32_t clock;
     } parts[LOCKS]; /* row i belongs to i % LOCKS */
 };
-
-int ai_token_digest(ai_slice_t text, unsigned char digest[AI_TOKEN_DIGEST])
-{
-    return EVP_Digest(text.p, text.n, digest, NULL, EVP_sha256(), NULL) == 1;
-}
 
 ai_token_cache_t *ai_token_cache_create(apr_pool_t *p, int entries)
 {
@@ -66,7 +59,7 @@ static apr_size_t row_of(const ai_token_cache_t *cache, const unsigned char *dig
 static int is_it(const entry_t *entry, const ai_token_t *token)
 {
     return entry->rule == token->rule && entry->keys == token->keys
-           && memcmp(entry->digest, token->digest, AI_TOKEN_DIGEST) == 0;
+           && memcmp(entry->digest, token->digest, AI_DIGEST) == 0;
 }
 
 static void copy_out(const entry_t *entry, apr_pool_t *p, ai_token_t *token)
@@ -131,7 +124,7 @@ static entry_t *choose(entry_t *row, const ai_token_t *token, apr_uint32_t clock
 
     for (i = 0; i < WAYS; i++) {
         if (row[i].rule == token->rule
-            && memcmp(row[i].digest, token->digest, AI_TOKEN_DIGEST) == 0) {
+            && memcmp(row[i].digest, token->digest, AI_DIGEST) == 0) {
             return &row[i];
         }
         if (oldest->rule && (!row[i].rule || clock - row[i].used > clock - oldest->used)) {
@@ -149,7 +142,7 @@ void ai_token_cache_put(ai_token_cache_t *cache, const ai_token_t *token)
     if (!copy_in(token, &entry)) {
         return;
     }
-    memcpy(entry.digest, token->digest, AI_TOKEN_DIGEST);
+    memcpy(entry.digest, token->digest, AI_DIGEST);
     entry.rule = token->rule;
     entry.keys = token->keys;
     entry.expires = token->expires;

@@ -13,9 +13,8 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 
+#include "ai_digest.h"
 #include "ai_slice.h"
-
-#define AI_TOKEN_DIGEST 32
 
 /* Bytes that the texts of one entry may have together, their NULs included. What is longer is not
  * kept. */
@@ -27,15 +26,12 @@ typedef struct ai_token_cache_t ai_token_cache_t;
 
 /* What a token is, and by what it was found good. */
 typedef struct ai_token_t {
-    unsigned char digest[AI_TOKEN_DIGEST];
+    unsigned char digest[AI_DIGEST]; /* of its text */
     const void *rule;       /* whose rules it was verified by: of another one's it is unknown */
     apr_uint32_t keys;      /* which keys it was verified by (a number that changes with them) */
     apr_time_t expires;     /* 0: never */
     const char *facts[AI_TOKEN_FACTS]; /* NULL: not said */
 } ai_token_t;
-
-/* SHA-256 of a token's text. 0 when OpenSSL has none: then do not use the cache. */
-int ai_token_digest(ai_slice_t text, unsigned char digest[AI_TOKEN_DIGEST]);
 
 /* A cache of entries tokens (rounded up to fill its rows), in p. NULL: no memory. */
 ai_token_cache_t *ai_token_cache_create(apr_pool_t *p, int entries);

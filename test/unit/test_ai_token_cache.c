@@ -15,7 +15,7 @@ static ai_token_t token_of(const char *text, const void *rule, apr_uint32_t keys
 {
     ai_token_t token = { .rule = rule, .keys = keys };
 
-    ai_token_digest(ai_slice_of(text), token.digest);
+    ai_digest(ai_slice_of(text), token.digest);
     return token;
 }
 
