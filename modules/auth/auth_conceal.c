@@ -107,24 +107,12 @@ static int may_hold(const request_rec *r, const char *text)
 
 /* ----------------------------------------------------------------------------- headers */
 
-static ai_slice_t trim(ai_slice_t s)
-{
-    while (s.n && apr_isspace(*s.p)) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && apr_isspace(s.p[s.n - 1])) {
-        s.n--;
-    }
-    return s;
-}
-
 /* What stands in an element behind "Bearer", or alone. */
 static ai_slice_t bare(ai_slice_t element)
 {
     if (element.n > 7 && ap_cstr_casecmpn(element.p, "Bearer", 6) == 0
         && apr_isspace(element.p[6])) {
-        return trim((ai_slice_t){ element.p + 6, element.n - 6 });
+        return ai_slice_trim((ai_slice_t){ element.p + 6, element.n - 6 });
     }
     return element;
 }
@@ -162,7 +150,7 @@ static const char *take_elements(request_rec *r, const char *value, int protocol
     rest = apr_array_make(r->pool, 2, sizeof(const char *));
     while (*from) {
         apr_size_t n = strcspn(from, ",");
-        ai_slice_t element = trim((ai_slice_t){ from, n });
+        ai_slice_t element = ai_slice_trim((ai_slice_t){ from, n });
 
         if (element.n && take_element(r, element, protocol)) {
             taken = 1;

@@ -11,15 +11,6 @@
 #include "ai_json.h"
 #include "ai_span.h"
 
-static ai_slice_t trim(ai_slice_t s)
-{
-    s = ai_slice_skip_space(s);
-    while (s.n && apr_isspace(s.p[s.n - 1])) {
-        s.n--;
-    }
-    return s;
-}
-
 static const char *check_key(ai_slice_t key)
 {
     apr_size_t i;
@@ -63,7 +54,7 @@ static const char *read_lines(apr_pool_t *p, ai_slice_t rest, apr_time_t now,
     static const char name[] = "expires=";
     const apr_size_t n = sizeof(name) - 1;
 
-    rest = trim(rest);
+    rest = ai_slice_trim(rest);
     if (!rest.n) {
         return NULL;
     }
@@ -120,7 +111,7 @@ const char *ai_credential_read(apr_pool_t *p, ai_slice_t text, apr_time_t now,
     const char *wrong, *end;
 
     *credential = (ai_credential_t){ { NULL, 0 }, 0 };
-    text = trim(text);
+    text = ai_slice_trim(text);
     if (text.n && *text.p == '{') {
         wrong = read_object(p, text, now, credential);
     }
@@ -128,7 +119,7 @@ const char *ai_credential_read(apr_pool_t *p, ai_slice_t text, apr_time_t now,
         end = text.n ? memchr(text.p, '\n', text.n) : NULL;
         credential->key = text;
         if (end) {
-            credential->key = trim((ai_slice_t){ text.p, (apr_size_t)(end - text.p) });
+            credential->key = ai_slice_trim((ai_slice_t){ text.p, (apr_size_t)(end - text.p) });
             text.n -= (apr_size_t)(end - text.p);
             text.p = end;
         }

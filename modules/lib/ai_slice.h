@@ -45,4 +45,14 @@ static inline ai_slice_t ai_slice_skip_space(ai_slice_t s)
     return s;
 }
 
+/* The slice without white space at both ends. */
+static inline ai_slice_t ai_slice_trim(ai_slice_t s)
+{
+    s = ai_slice_skip_space(s);
+    while (s.n && apr_isspace(s.p[s.n - 1])) {
+        s.n--;
+    }
+    return s;
+}
+
 #endif
