@@ -201,26 +201,31 @@ static void close_books(ai_exchange_t *x)
     ai_exchange_stop_clock(x);
 }
 
-static apr_status_t pass_out(ai_exchange_t *x)
+static apr_status_t pass_on(ai_exchange_t *x)
 {
-    apr_status_t rv;
+    apr_status_t rv = ap_pass_brigade(x->gate_filter->next, x->out);
 
-    if (APR_BRIGADE_EMPTY(x->out)) {
-        return APR_SUCCESS;
-    }
-    ai_run_ai_observe(x->air, x->out);
-    rv = ap_pass_brigade(x->gate_filter->next, x->out);
     apr_brigade_cleanup(x->out);
     x->last_out = apr_time_now();
     return rv;
 }
 
+static apr_status_t pass_out(ai_exchange_t *x)
+{
+    if (APR_BRIGADE_EMPTY(x->out)) {
+        return APR_SUCCESS;
+    }
+    ai_run_ai_observe(x->air, x->out);
+    return pass_on(x);
+}
+
 static apr_status_t pass_end(ai_exchange_t *x)
 {
-    ai_request_settle(x->air); /* before the caller can know that it is over */
     x->ended = 1;
     APR_BRIGADE_INSERT_TAIL(x->out, apr_bucket_eos_create(x->gate_filter->c->bucket_alloc));
-    return pass_out(x);
+    ai_run_ai_observe(x->air, x->out); /* first, so that who settles has seen all of it */
+    ai_request_settle(x->air);         /* before the caller can know that it is over */
+    return pass_on(x);
 }
 
 apr_status_t ai_flow_end_stream(ai_exchange_t *x, const ai_error_t *error)

@@ -21,7 +21,7 @@ my $dir    = tempdir(CLEANUP => 1);
 # ----------------------------------------------------------------- asking httpd
 
 my %static = map { /(\w+)\.c/ ? ($1 => 1) : () } `$httpd -l`;
-my %module = (ai => 'mod_ai.so', ai_auth => 'mod_ai_auth.so', ai_route => 'mod_ai_route.so',
+my %module = (ai => 'mod_ai.so', ai_audit => 'mod_ai_audit.so', ai_auth => 'mod_ai_auth.so', ai_route => 'mod_ai_route.so',
               ai_status => 'mod_ai_status.so');
 my ($openidc) = grep { -f } $ENV{AI_OPENIDC} || (), "$theirs/mod_auth_openidc.so", glob("$ENV{AI_TOP_BUILDDIR}/auth-openidc/usr/lib*/*/modules/mod_auth_openidc.so");
 my @loads  = (
@@ -206,7 +206,7 @@ sub wrap
     my @before  = $defined{openai} ? () : @target;
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
-    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
+    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
     return (@before, $place{location}->(@lines));
 }
 

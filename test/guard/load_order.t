@@ -17,6 +17,7 @@ my $dir   = tempdir(CLEANUP => 1);
 
 my %line = (
     ai       => "LoadModule ai_module $ours/mod_ai.so",
+    ai_audit => "LoadModule ai_audit_module $ours/mod_ai_audit.so",
     ai_auth  => "LoadModule ai_auth_module $ours/mod_ai_auth.so",
     ai_route => "LoadModule ai_route_module $ours/mod_ai_route.so",
     ai_status => "LoadModule ai_status_module $ours/mod_ai_status.so",
@@ -48,5 +49,8 @@ loads('the status module and the core', qw(ai_status ai));
 loads('the auth module first',       qw(ai_auth ai ai_route proxy proxy_http));
 loads('the auth module last',        qw(proxy proxy_http ai_route ai ai_auth));
 loads('the auth module and the core', qw(ai_auth ai));
+loads('the audit module first',      qw(ai_audit ai ai_route proxy proxy_http));
+loads('the audit module last',       qw(proxy proxy_http ai_route ai ai_audit));
+loads('the audit module and the core', qw(ai_audit ai));
 loads('the core alone',              qw(ai));
 done_testing();

@@ -43,7 +43,7 @@ $answer = $server->caller->request(path => '/v1/chat/completions', body => Gate:
 is(Gate::from_json($answer->{body})->{error}{code}, 'invalid_api_key', 'without a key file all keys are unknown');
 $server->stop;
 
-ok(!eval { OwnServer->new(conf => '', without => ['ai_route_module', 'ai_status_module', 'ai_module']) },
+ok(!eval { OwnServer->new(conf => '', without => ['ai_route_module', 'ai_status_module', 'ai_audit_module', 'ai_module']) },
    'without mod_ai the server does not start');
 like($@, qr/AI0202: mod_ai_auth needs mod_ai of the same version; load ai_module/, 'and says why');
 

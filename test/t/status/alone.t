@@ -40,7 +40,7 @@ is($answer->{status}, 503, 'and restarts');
 unlike($server->said, qr/AI100\d/, 'and has nothing to say');
 $server->stop;
 
-ok(!eval { OwnServer->new(conf => '', without => ['ai_route_module', 'ai_auth_module', 'ai_module']) },
+ok(!eval { OwnServer->new(conf => '', without => ['ai_route_module', 'ai_auth_module', 'ai_audit_module', 'ai_module']) },
    'without mod_ai the server does not start');
 like($@, qr/AI1001: mod_ai_status needs mod_ai of the same version; load ai_module/, 'and says why');
 

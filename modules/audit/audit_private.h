@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audit_private.h - what the files of audit/ share among themselves. */
+#ifndef AUDIT_PRIVATE_H
+#define AUDIT_PRIVATE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "ai_audit_record.h"
+#include "ai_conf.h"
+#include "mod_ai.h"
+
+extern AI_EXPORT module ai_audit_module;
+
+/* AP_DECLARE_MODULE brings this itself, and both do not compile together. */
+#ifndef AUDIT_HOLDS_MODULE_RECORD
+APLOG_USE_MODULE(ai_audit);
+#endif
+
+/* The core's functions; set in post_config, before any request. */
+extern const ai_api_t *audit_ai;
+
+/* The main server's settings; as audit_ai. */
+extern const struct audit_server_conf_t *audit_server;
+
+/* ---------------------------------------------------------------- audit_directives.c */
+
+/* What AIAuditFull says. */
+typedef enum audit_full_e { AUDIT_FULL_REFUSE, AUDIT_FULL_DROP } audit_full_e;
+
+/* Of the server process: the main server's. */
+typedef struct audit_server_conf_t {
+    const char *folder; /* AIAuditSpool; NULL: there is none */
+    const char *node;   /* AIAuditNode, or the name of the host */
+    apr_int64_t sync_ms;
+    apr_int64_t full;
+    apr_int64_t segment_size;
+    apr_int64_t segment_age_ms;
+} audit_server_conf_t;
+
+/* Of a location. */
+typedef struct audit_conf_t {
+    apr_int64_t on;              /* audit_is_on() reads it */
+    apr_array_header_t *headers; /* of const char *, lower case; NULL: none */
+} audit_conf_t;
+
+extern const command_rec audit_cmds[];
+void *audit_server_conf_create(apr_pool_t *p, server_rec *s);
+void *audit_conf_create(apr_pool_t *p, char *dir);
+void *audit_conf_merge(apr_pool_t *p, void *base, void *add);
+
+/* Before the configuration is read. */
+void audit_conf_begin(void);
+/* What one directive alone cannot tell; also for "httpd -t". OK, or it has been logged. */
+int audit_conf_check(apr_pool_t *p, server_rec *s);
+/* In the parent: makes the folder of the spool where there is none. OK, or it has been logged. */
+int audit_folder_make(apr_pool_t *p, server_rec *s);
+
+audit_server_conf_t *audit_server_conf(const server_rec *s);
+/* What they say, or the defaults. */
+int audit_is_on(const audit_conf_t *conf);
+apr_interval_time_t audit_sync_every(const audit_server_conf_t *conf); /* 0: before an answer's end */
+audit_full_e audit_when_full(const audit_server_conf_t *conf);
+apr_off_t audit_segment_size(const audit_server_conf_t *conf);
+apr_interval_time_t audit_segment_age(const audit_server_conf_t *conf);
+
+/* ---------------------------------------------------------------------- audit_call.c */
+
+/* What is kept of a call while it goes on. */
+typedef struct audit_call_t {
+    const audit_conf_t *conf;
+    ai_uuid_t id;
+    int begun;                    /* 1: its begin is in the spool, and room promised for its end */
+    int ended;                    /* 1: its end was given to the spool */
+    int late;                     /* 1: the answer has gone, nobody waits for the disk */
+    apr_array_header_t *attempts; /* those that are over, of ai_audit_attempt_t; or NULL */
+    const ai_attempt_t *attempt;  /* the one that is under way, or NULL */
+    apr_int64_t attempts_us;      /* time in those that are over */
+    apr_int64_t answer_bytes;     /* of the answer, on their way to the caller; -1: there was none */
+    ai_audit_record_t record;     /* what is known; its texts live as long as the request */
+} audit_call_t;
+
+/* That of a request, made on first demand; NULL where nothing is recorded. */
+audit_call_t *audit_call_of(ai_request_t *air);
+/* An attempt begins, or is over; a part of the answer goes down. */
+void audit_call_attempt(audit_call_t *call, const ai_request_t *air, const ai_attempt_t *attempt,
+                        int over);
+void audit_call_observe(audit_call_t *call, apr_bucket_brigade *bb);
+/* Puts into the record what is known before anything goes upstream; and all there is to say. */
+void audit_call_begin(audit_call_t *call, ai_request_t *air);
+void audit_call_end(audit_call_t *call, ai_request_t *air);
+
+/* --------------------------------------------------------------------- audit_spool.c */
+
+/* Opens this child's spool and begins to sync it. In child_init, after the fork. */
+void audit_spool_start(apr_pool_t *pchild, server_rec *s);
+
+/* Appends the begin of a call, and has room promised for its end. An error: it is not there. Of any
+ * thread; may wait for the disk when a segment begins. */
+apr_status_t audit_spool_begin(const ai_uuid_t *id, ai_slice_t json);
+
+/* Appends the end of a call; one that cannot be appended is kept and tried again. promised: a begin
+ * is there. on_disk: returns only when it is on the disk, or that cannot be had. */
+void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_disk);
+
+/* A call whose begin is there will have no end. */
+void audit_spool_forget(void);
+
+#endif
