@@ -21,9 +21,11 @@ int complain(int status, const char *wrong)
 
 static int help(void)
 {
-    printf("usage: aictl key COMMAND [OPTION]... [ID]...\n       aictl db COMMAND [OPTION]...\n\n");
+    printf("usage: aictl key COMMAND [OPTION]... [ID]...\n       aictl db COMMAND [OPTION]...\n"
+           "       aictl audit COMMAND [OPTION]...\n\n");
     key_usage();
     db_usage();
+    audit_usage();
     source_usage();
     printf("\naictl --version   aictl --help   man aictl\n");
     return DONE_WELL;
@@ -50,12 +52,15 @@ int main(int argc, const char *const *argv)
     else if (argc >= 3 && strcmp(argv[1], "db") == 0) {
         status = db_command(pool, argc - 2, argv + 2);
     }
+    else if (argc >= 3 && strcmp(argv[1], "audit") == 0) {
+        status = audit_command(pool, argc - 2, argv + 2);
+    }
     else if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("aictl %s\n", AI_VERSION);
         status = DONE_WELL;
     }
     else {
-        status = complain(MISUSED, "usage: aictl key|db COMMAND [OPTION]... [ID]...; aictl --help");
+        status = complain(MISUSED, "usage: aictl key|db|audit COMMAND [OPTION]... [ID]...; aictl --help");
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == DONE_WELL) {
         status = complain(FAILED, "what was to be printed could not be");

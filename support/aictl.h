@@ -74,6 +74,7 @@ typedef struct database_t {
     const char *name;      /* for messages: the driver, and SQLite's path */
     const char *path;      /* SQLite's file, or NULL */
     ai_key_store_t *store;
+    ai_db_t *db;           /* below store; what database_wait() is about */
 } database_t;
 
 /* Finds out which database is meant ("DRIVER PARAMS"), and checks it; nothing is connected yet.
@@ -87,8 +88,8 @@ const char *database_open(apr_pool_t *p, const char *text, int creates, const ch
 void database_wait(database_t *database);
 void database_rest(void);
 
-/* NULL, or which tables are missing or old. */
-const char *database_check(apr_pool_t *p, database_t *database);
+/* NULL, or which tables of that component are missing or old. */
+const char *database_check(apr_pool_t *p, database_t *database, const ai_db_schema_t *schema);
 
 /* ------------------------------------------------------------------------ server.c */
 
@@ -161,6 +162,12 @@ const char *key_import(apr_pool_t *p, const key_source_t *source, const ai_keys_
 /* Runs "aictl db ...", as key_command() does. */
 int db_command(apr_pool_t *p, int argc, const char *const *argv);
 void db_usage(void);
+
+/* ---------------------------------------------------------------- audit_commands.c */
+
+/* Runs "aictl audit ...", as key_command() does. */
+int audit_command(apr_pool_t *p, int argc, const char *const *argv);
+void audit_usage(void);
 
 /* ---------------------------------------------------------------------- key_show.c */
 

@@ -178,7 +178,7 @@ static void on_alarm(int signal)
 
 void database_wait(database_t *database)
 {
-    waited_for = ai_key_store_db(database->store);
+    waited_for = database->db;
     interrupted = 0;
     alarm(AI_DB_STATEMENT_S + AI_DB_CONNECT_S);
 }
@@ -219,24 +219,25 @@ const char *database_open(apr_pool_t *p, const char *text, int creates, const ch
         wrong = wrong || !creates ? wrong : make_file(p, database->path);
     }
     database->store = wrong ? NULL : ai_key_store_open(p, &database->conf);
+    database->db = wrong ? NULL : ai_key_store_db(database->store);
     signal(SIGALRM, on_alarm);
     return wrong;
 }
 
-const char *database_check(apr_pool_t *p, database_t *database)
+const char *database_check(apr_pool_t *p, database_t *database, const ai_db_schema_t *schema)
 {
     int version;
     const char *wrong;
 
     database_wait(database);
-    wrong = ai_db_version(ai_key_store_db(database->store), p, &ai_key_store_schema, &version);
+    wrong = ai_db_version(database->db, p, schema, &version);
     database_rest();
     if (wrong) {
         return apr_pstrcat(p, database->name, ": ", wrong, NULL);
     }
-    return version == 0 ? apr_pstrcat(p, database->name, ": has no tables; \"aictl db init\" makes them",
-                                      NULL)
-           : version < ai_db_steps(&ai_key_store_schema)
+    return version == 0 ? apr_pstrcat(p, database->name, ": has no tables for this; \"aictl db init\" "
+                                      "makes them", NULL)
+           : version < ai_db_steps(schema)
                ? apr_pstrcat(p, database->name, ": its tables are old; \"aictl db migrate\" adds what "
                              "is missing", NULL)
                : NULL;

@@ -8,10 +8,12 @@
 #include <apr_env.h>
 #include <apr_strings.h>
 
+#include "ai_audit_store.h"
 #include "aictl.h"
 
 /* Each module that has tables is a row here. */
-static const ai_db_schema_t *const schemas[] = { &ai_key_store_schema };
+static const ai_db_schema_t *const schemas[] = { &ai_key_store_schema,
+                                                &ai_audit_store_schema };
 
 #define SCHEMAS_N ((int)(sizeof(schemas) / sizeof(schemas[0])))
 
@@ -121,6 +123,6 @@ int db_command(apr_pool_t *p, int argc, const char *const *argv)
     if (wrong) {
         return complain(FAILED, wrong);
     }
-    call->db = ai_key_store_db(call->database.store);
+    call->db = call->database.db;
     return commands[i].run(call);
 }

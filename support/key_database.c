@@ -180,7 +180,7 @@ const char *key_database_open(apr_pool_t *p, const char *text, const char *runti
     self->versions = apr_hash_make(p);
     server_attach(p, runtime, &self->server);
     wrong = database_open(p, text, 0, NULL, &self->database);
-    wrong = wrong ? wrong : database_check(p, &self->database);
+    wrong = wrong ? wrong : database_check(p, &self->database, &ai_key_store_schema);
     *source = (key_source_t){ self->database.name, self, find, add, change, drop, save, walk, again };
     return wrong || !writes ? wrong : again(self);
 }

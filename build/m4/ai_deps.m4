@@ -21,4 +21,9 @@ PKG_CHECK_MODULES([CURL], [libcurl >= 7.68], [],
 AI_CURL_VERSION=`$PKG_CONFIG --modversion libcurl`
 CURL_CFLAGS=`AS_ECHO(["$CURL_CFLAGS"]) | $SED "$ai_as_system"`
 AC_SUBST([CURL_CFLAGS])
+PKG_CHECK_MODULES([ZSTD], [libzstd >= 1.4], [],
+    [AC_MSG_ERROR([libzstd 1.4 or later not found; install libzstd-dev (Debian) or libzstd-devel (Fedora)])])
+AI_ZSTD_VERSION=`$PKG_CONFIG --modversion libzstd`
+ZSTD_CFLAGS=`AS_ECHO(["$ZSTD_CFLAGS"]) | $SED "$ai_as_system"`
+AC_SUBST([ZSTD_CFLAGS])
 ])

@@ -19,6 +19,8 @@
  *     {serial}        type of a column that counts up by itself: a primary key
  *     {table}         what ends CREATE TABLE (...)
  *     {or_nothing}    ends INSERT: a row whose id is there already is left out. The key is "id".
+ *     {index}         begins a statement of a step, "{index} NAME ON TABLE (COLUMN, ...)", which does
+ *                     nothing when there is an index of that name
  * SQL is a constant of the program: what comes from outside is a parameter, always.
  */
 #ifndef AI_DB_H

@@ -15,7 +15,7 @@
 #define NUMBER(macro) TEXT_OF(macro)
 
 static const char *const word_names[] = { "word", "text", "number", "serial", "table",
-                                          "or_nothing" };
+                                          "or_nothing", "index" };
 
 #define WORDS_N ((int)(sizeof(word_names) / sizeof(word_names[0])))
 
@@ -82,7 +82,7 @@ static const ai_db_engine_t engines[] = {
         .package = "sqlite",
         .is_file = 1,
         .words = { "TEXT", "TEXT", "INTEGER", "INTEGER PRIMARY KEY AUTOINCREMENT", "",
-                   "ON CONFLICT DO NOTHING" },
+                   "ON CONFLICT DO NOTHING", "CREATE INDEX IF NOT EXISTS" },
         .session = sqlite_session,
         .prepare = sqlite_prepare,
         .begin = "BEGIN IMMEDIATE",
@@ -94,7 +94,7 @@ static const ai_db_engine_t engines[] = {
         .driver = "pgsql",
         .package = "pgsql",
         .words = { "VARCHAR(500) COLLATE \"C\"", "TEXT", "BIGINT", "BIGSERIAL PRIMARY KEY", "",
-                   "ON CONFLICT DO NOTHING" },
+                   "ON CONFLICT DO NOTHING", "CREATE INDEX IF NOT EXISTS" },
         .session = pgsql_session,
         .prepare = nothing,
         .begin = "BEGIN",
@@ -111,12 +111,14 @@ static const ai_db_engine_t engines[] = {
         .rows_by_number = 1,
         .words = { "VARCHAR(500)", "MEDIUMTEXT", "BIGINT", "BIGINT AUTO_INCREMENT PRIMARY KEY",
                    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-                   "ON DUPLICATE KEY UPDATE id = id" },
+                   "ON DUPLICATE KEY UPDATE id = id", "CREATE INDEX" },
         .session = mysql_session,
         .prepare = nothing,
         .begin = "START TRANSACTION",
         .has_table = "SELECT 1 FROM information_schema.tables WHERE "
                      "table_schema = DATABASE() AND table_name = %s",
+        .has_index = "SELECT 1 FROM information_schema.statistics WHERE "
+                     "table_schema = DATABASE() AND index_name = %s LIMIT 1",
         .lock_before = "SELECT GET_LOCK(CONCAT(DATABASE(), '.ai_schema'), "
                        NUMBER(AI_DB_STATEMENT_S) ")",
         .socket_of = "mysql_get_socket",

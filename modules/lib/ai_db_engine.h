@@ -18,12 +18,13 @@ typedef struct ai_db_engine_t {
     const char *package;        /* Red Hat's package of the driver is apr-util-PACKAGE */
     int is_file;                /* params are the path of a file */
     int rows_by_number;         /* what APR's driver wants, where rows can be had in any order */
-    const char *words[6];       /* for {word} and so on, in the order of ai_db.h */
+    const char *words[7];       /* for {word} and so on, in the order of ai_db.h */
     const char *const *session; /* what each connection begins with */
     const char *const *prepare; /* what migration tries, outside its transaction */
     const char *begin;
     const char *look;           /* fails once where tables changed since they were looked at; NULL */
     const char *has_table;      /* gives a row when there is a table of the name %s */
+    const char *has_index;      /* the same for an index, where {index} cannot ask; NULL */
     const char *lock_before;    /* so that one program migrates at a time: gives a row of "1", and
                                    goes with the connection; NULL */
     const char *lock_inside;    /* the same within the transaction; NULL */

@@ -55,14 +55,35 @@ const char *ai_db_version(ai_db_t *db, apr_pool_t *p, const ai_db_schema_t *sche
     return wrong;
 }
 
+#define INDEX "{index} "
+
+/* Out: *there, whether that statement makes an index that is there, where the engine would call that
+ * an error. */
+static const char *look_for_index(ai_db_t *db, apr_pool_t *p, const char *sql, apr_int64_t *there)
+{
+    const char *has = ai_db_engine_of(db)->has_index, *name;
+
+    *there = 0;
+    if (!has || strncmp(sql, INDEX, sizeof(INDEX) - 1) != 0) {
+        return NULL;
+    }
+    name = sql + sizeof(INDEX) - 1;
+    name = apr_pstrmemdup(p, name, strcspn(name, " "));
+    return ai_db_select(db, p, has, 1, &name, 1, take_number, there);
+}
+
 static const char *take_step(ai_db_t *db, apr_pool_t *p, const ai_db_schema_t *schema, int step)
 {
     const char *const args[] = { apr_itoa(p, step + 1), schema->component };
     const char *const *statement;
     const char *wrong = NULL;
+    apr_int64_t there;
 
     for (statement = schema->steps[step]; !wrong && *statement; statement++) {
-        wrong = ai_db_exec(db, p, *statement, 0, NULL, NULL);
+        wrong = look_for_index(db, p, *statement, &there);
+        if (!wrong && !there) {
+            wrong = ai_db_exec(db, p, *statement, 0, NULL, NULL);
+        }
     }
     /* SQLite's driver cannot use what was prepared before the tables changed. */
     ai_db_forget_statements(db);

@@ -70,9 +70,9 @@ sub test_commands
     like($err, qr/"aictl db init"/, 'and what helps');
     is(at_once((['db', 'init']) x 4), 4, 'several db init at once');
     ($status, $out) = run('db', 'init');
-    is($out, "keys: version 1\n", 'db init once more changes nothing');
+    is($out, "keys: version 1\naudit: version 1\n", 'db init once more changes nothing');
     is((run('db', 'migrate'))[0], 0, 'nor does db migrate');
-    is((run('db', 'status'))[1], "keys: version 1\n", 'db status');
+    is((run('db', 'status'))[1], "keys: version 1\naudit: version 1\n", 'db status');
 
     my $key = new_key('--name', "Ann's \"\x{c3}\x{a9}\" ; DROP TABLE ai_keys; --", '--tenant', 'acme/search',
                       '--model', 'gpt-*');
@@ -208,7 +208,7 @@ else {
 
 for my $driver (qw(pgsql mysql)) {
     my $server = Databases->new($driver);
-    for my $test (qw(test_ai_db test_ai_key_store)) {
+    for my $test (qw(test_ai_db test_ai_key_store test_ai_audit_store)) {
         my $said = qx($unit/$test $driver "@{[ $server->database($test) ]}" 2>&1);
         is($?, 0, "$driver: $test") or diag(join("\n", grep { !/^ok/ } split /\n/, $said));
     }

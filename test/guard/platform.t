@@ -72,8 +72,8 @@ sub set_up
 }
 
 my @build = qw(gcc glibc-devel make autoconf automake libtool pkgconf-pkg-config httpd-core httpd-devel
-               apr-devel apr-util-devel mod_ssl json-c-devel openssl-devel libcurl-devel curl openssl
-               apr-util-sqlite);
+               apr-devel apr-util-devel mod_ssl json-c-devel openssl-devel libcurl-devel libzstd-devel curl
+               openssl apr-util-sqlite);
 my @tests = qw(perl perl-libwww-perl perl-IO-Socket-SSL procps-ng mod_http2 python3
                apr-util-pgsql apr-util-mysql mariadb-server mariadb postgresql-server postgresql tzdata
                xz yajl libtool-ltdl cjose mod_ldap mod_session cpio dnf-plugins-core);
@@ -110,7 +110,7 @@ is_deeply(\@asked, ["sudo env DEBIAN_FRONTEND=noninteractive $dnf @build", "$dnf
 for my $system (qw(debian ubuntu)) {
     (undef, @asked) = set_up($system);
     is($asked[0], 'apt-get -qq update', "$system: the lists first");
-    like($asked[1], qr/^apt-get .* install -y --no-install-recommends gcc libc6-dev make autoconf automake libtool pkg-config apache2-bin apache2-dev libjson-c-dev libssl-dev libcurl4-openssl-dev curl openssl libaprutil1-dbd-sqlite3$/,
+    like($asked[1], qr/^apt-get .* install -y --no-install-recommends gcc libc6-dev make autoconf automake libtool pkg-config apache2-bin apache2-dev libjson-c-dev libssl-dev libcurl4-openssl-dev libzstd-dev curl openssl libaprutil1-dbd-sqlite3$/,
          "$system: then its packages");
 }
 ($said, @asked) = set_up('suse');
