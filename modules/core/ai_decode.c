@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "ai_private.h"
+#include "ai_reserve.h"
 
 /* The methods go into r->allowed, since httpd writes the header Allow of a 405 from there. */
 static int check_method(ai_request_t *air)
@@ -101,6 +102,13 @@ static int read_ask(ai_request_t *air)
     return ai_upload_read_ask(air);
 }
 
+/* The most that it can take, however it ends. */
+static void reserve(ai_request_t *air)
+{
+    air->reserved =
+        ai_reserve(air->endpoint, &air->ask, air->doc ? (apr_int64_t)air->priv->body.n : -1);
+}
+
 static int decode(ai_request_t *air)
 {
     int status = check_method(air);
@@ -111,6 +119,7 @@ static int decode(ai_request_t *air)
     if (status == OK) {
         status = read_ask(air);
     }
+    reserve(air);
     if (status == OK && air->path_model) {
         air->ask.model = air->path_model;
     }

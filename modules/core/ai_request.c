@@ -160,6 +160,7 @@ static ai_request_t *make_request(request_rec *r)
     air->r = r;
     air->priv = apr_pcalloc(r->pool, sizeof(*air->priv));
     air->usage = AI_USAGE_UNKNOWN;
+    air->reserved = (ai_reserved_t){ -1, -1 };
     air->path = with_slashes(r, path_below(r->uri, ai_core_conf(r)->root));
     choose_dialect(air);
     if (air->endpoint == AI_ENDPOINT_MODEL && r->method_number != M_GET) {

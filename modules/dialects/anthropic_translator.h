@@ -127,4 +127,8 @@ void ai_anthropic_write_end(void *state, const ai_stream_t *stream, ai_write_t *
 void ai_anthropic_write_answer(apr_pool_t *p, const ai_answer_t *answer, const ai_delta_t *deltas,
                                int n_deltas, const ai_stream_t *stream, ai_write_t *out);
 
+/* anthropic_reserve.c: reads into ask how much an answer may have, and whether the prompt's bytes
+ * bound it. doc->root is an object. */
+void ai_anthropic_reserve(const ai_json_doc_t *doc, ai_ask_t *ask);
+
 #endif

@@ -54,6 +54,7 @@ static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json
     if (!error) {
         error = ai_field_model(p, doc, ai_endpoint_needs_model(ep), &ask->model);
     }
+    ai_anthropic_reserve(doc, ask);
     return error ? error : ai_field_flag(p, doc, "stream", &ask->stream);
 }
 

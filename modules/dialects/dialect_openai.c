@@ -153,8 +153,8 @@ static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json
 {
     static const char *const known[] = {
         "model", "stream", "stream_options", "messages", "input", "max_tokens",
-        "max_completion_tokens", "n", "tools", "prompt", "previous_response_id",
-        "conversation", "stream_format", NULL,
+        "max_completion_tokens", "max_output_tokens", "n", "best_of", "tools", "prompt",
+        "previous_response_id", "conversation", "stream_format", NULL,
     };
     const ai_error_t *error = ai_field_variants(p, doc, known);
 
@@ -165,6 +165,7 @@ static const ai_error_t *read_ask(apr_pool_t *p, ai_endpoint_e ep, const ai_json
         error = read_stream(p, ep, doc, ask);
     }
     ask->kept = !error && speaks_of_kept(ep, doc);
+    ai_openai_reserve(ep, doc, ask);
     return error;
 }
 

@@ -58,7 +58,17 @@ typedef struct ai_ask_t {
     int kept;                  /* 1 when it speaks of something that one provider keeps: a file's
                                   id, an earlier response, ...: no other can answer it */
     int once;                  /* 1 when its body cannot be sent twice: it is longer than is held */
+    apr_int64_t max_output;    /* the most tokens of one answer; -1: said in a way that does not tell */
+    apr_int64_t n;             /* how many answers, where it is said; -1: as above */
+    int unbounded;             /* 1 when the prompt may have more tokens than its text has bytes: an
+                                  image, a file, a tool that the provider runs, ... */
 } ai_ask_t;
+
+/* The most tokens that a call can take; -1 is unknown. */
+typedef struct ai_reserved_t {
+    apr_int64_t prompt;
+    apr_int64_t completion; /* of all answers together */
+} ai_reserved_t;
 
 /* Tokens as the provider reports them; -1 is unknown. cached and written are parts of prompt,
  * reasoning of completion, whatever the provider's own convention. */
