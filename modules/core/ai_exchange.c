@@ -19,6 +19,8 @@
 #include "mod_proxy.h"
 
 #define PROXIES_N 3
+/* The longest id of a provider's, in bytes. */
+#define PROVIDER_ID_MAX 200
 
 /* mod_proxy and those of its parts that log; NULL where one is not loaded. Set in post_config. */
 static const module *proxies[PROXIES_N];
@@ -338,11 +340,32 @@ static int pass_header(void *to, const char *name, const char *value)
         || ap_cstr_casecmp(name, "x-should-retry") == 0) {
         apr_table_setn(to, name, value);
     }
-    else if (ap_cstr_casecmp(name, "x-request-id") == 0
-             || ap_cstr_casecmp(name, "request-id") == 0) {
-        apr_table_setn(to, "ai-provider-request-id", value);
-    }
     return 1;
+}
+
+/* It goes into headers and records: nothing but visible characters, and not too many. */
+static int is_id(const char *text)
+{
+    const char *at = text;
+
+    while (*at > ' ' && *at < 0x7f) {
+        at++;
+    }
+    return !*at && at > text && at - text <= PROVIDER_ID_MAX;
+}
+
+void ai_exchange_take_id(ai_exchange_t *x, const ai_dialect_t *dialect, const apr_table_t *head)
+{
+    const char *id = apr_table_get(head, dialect->id_header);
+
+    x->air->provider_id = id && is_id(id) ? id : NULL;
+}
+
+void ai_exchange_show_id(const ai_exchange_t *x, apr_table_t *headers)
+{
+    if (x->air->provider_id) {
+        apr_table_setn(headers, "ai-provider-request-id", x->air->provider_id);
+    }
 }
 
 static int begins_as_object(const ai_exchange_t *x)
@@ -432,6 +455,9 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
                       AI_LOGNO(0109) "no target answered; the last, %s, failed: %s, status %d",
                       last->target->name, last->reason, last->status);
     }
+    if (x->kept_status) {
+        ai_exchange_take_id(x, x->kept_dialect, x->kept_headers);
+    }
     if (x->head_sent) {
         ai_flow_end_stream(x, error);
         x->gate = GATE_IDLE;
@@ -443,12 +469,14 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
     }
     else if (x->kept_status) {
         apr_table_do(pass_header, r->headers_out, x->kept_headers, NULL);
+        ai_exchange_show_id(x, r->headers_out);
         if (x->kept_whole && begins_as_object(x)) {
             return ai_answer(air, error->status, "application/json",
                              (ai_slice_t){ x->kept, x->kept_len });
         }
         apr_table_do(pass_header, r->err_headers_out, x->kept_headers, NULL);
     }
+    ai_exchange_show_id(x, r->err_headers_out);
     return ai_refuse(air, error);
 }
 

@@ -41,6 +41,7 @@ struct ai_exchange_t {
 
     /* down */
     int judged;                /* the head of the answer was looked at */
+    apr_time_t head_came;      /* when that was */
     int streams;               /* it is an event stream that we read */
     int wants_object;          /* it must begin with '{' */
     int got_body;              /* its first byte has come */
@@ -169,6 +170,11 @@ int ai_watch_wait(ai_exchange_t *x, apr_interval_time_t microseconds);
  * of the rest what body tells; body lives as long as r->pool. */
 void ai_exchange_read_error(ai_exchange_t *x, const ai_dialect_t *dialect, int status,
                             ai_slice_t body, ai_error_t *error);
+
+/* The id that a provider gave a request becomes the request's: what its header says, or none. _show
+ * tells the caller. */
+void ai_exchange_take_id(ai_exchange_t *x, const ai_dialect_t *dialect, const apr_table_t *head);
+void ai_exchange_show_id(const ai_exchange_t *x, apr_table_t *headers);
 
 /* The attempt's time is counted, once. */
 void ai_exchange_stop_clock(ai_exchange_t *x);

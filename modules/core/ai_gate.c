@@ -28,12 +28,8 @@ static void clean_headers(apr_table_t *headers, const ai_dialect_t *dialect)
         "NEL",        "Report-To", "OpenAI-Project",
         "anthropic-organization-id",
     };
-    const char *id = apr_table_get(headers, dialect->id_header);
     apr_size_t i;
 
-    if (id) {
-        apr_table_setn(headers, "ai-provider-request-id", id);
-    }
     apr_table_unset(headers, dialect->id_header);
     apr_table_unset(headers, "x-request-id");
     for (i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
@@ -86,6 +82,8 @@ void ai_gate_open(ai_exchange_t *x)
     request_rec *r = x->air->r;
 
     x->gate = GATE_OPEN;
+    x->air->priv->head = x->head_came;
+    ai_exchange_take_id(x, x->attempt->target->dialect, r->headers_out);
     if (!x->air->priv->first_content) {
         x->air->priv->first_content = apr_time_now();
     }
@@ -102,6 +100,7 @@ void ai_gate_open(ai_exchange_t *x)
         else {
             clean_headers(r->headers_out, x->attempt->target->dialect);
         }
+        ai_exchange_show_id(x, r->headers_out);
         ai_translate_show_loss(x);
         if (streams) {
             prepare_stream_head(r);
@@ -234,6 +233,7 @@ static void judge(ai_exchange_t *x)
     const char *coding = apr_table_get(r->headers_out, "Content-Encoding");
 
     x->judged = 1;
+    x->head_came = apr_time_now();
     attempt->status = r->status;
     x->streams = good && type_is(r, "text/event-stream");
     x->wants_object = good && ai_endpoint_gives_object(x->air->endpoint) && !x->streams;

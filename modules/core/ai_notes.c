@@ -43,6 +43,7 @@ static const note_name_t ai_note_names[AI_NOTES_N] = {
     [AI_NOTE_DROPPED] = { "ai-dropped", 0 },
     [AI_NOTE_DENY] = { "ai-deny", 0 },
     [AI_NOTE_FINISH] = { "ai-finish", 0 },
+    [AI_NOTE_TIME_HEAD_US] = { "ai-time-head-us", 0 },
     [AI_NOTE_TIME_FIRST_US] = { "ai-time-first-us", 0 },
     [AI_NOTE_TIME_UPSTREAM_US] = { "ai-time-upstream-us", 0 },
     [AI_NOTE_OVERHEAD_US] = { "ai-overhead-us", 0 },

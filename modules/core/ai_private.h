@@ -125,6 +125,7 @@ typedef struct ai_private_t {
     apr_time_t began;           /* when the handler began */
     apr_time_t upstream_time;   /* spent in attempts, in microseconds */
     apr_time_t other_time;      /* spent on the caller's upload and in waits between attempts */
+    apr_time_t head;            /* when the head of the answer came that the caller gets, or 0 */
     apr_time_t first_content;   /* when the first of the answer went down, or 0 */
     int settled;
 } ai_private_t;

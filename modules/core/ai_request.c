@@ -244,6 +244,9 @@ static void note_times(ai_request_t *air)
 {
     const ai_private_t *priv = air->priv;
 
+    if (priv->head) {
+        ai_note_set_number(air, AI_NOTE_TIME_HEAD_US, priv->head - air->r->request_time);
+    }
     if (priv->first_content) {
         ai_note_set_number(air, AI_NOTE_TIME_FIRST_US, priv->first_content - air->r->request_time);
     }

@@ -113,14 +113,10 @@ void ai_translate_headers(const ai_exchange_t *x, const ai_dialect_t *from_diale
 {
     apr_time_t now = apr_time_now();
     ai_limits_t limits = AI_LIMITS_UNKNOWN;
-    const char *id = apr_table_get(from, from_dialect->id_header);
 
     keep_header(to, from, "retry-after");
     keep_header(to, from, "retry-after-ms");
     keep_header(to, from, "x-should-retry");
-    if (id) {
-        apr_table_setn(to, "ai-provider-request-id", id);
-    }
     from_dialect->translator->read_limits(from, now, &limits);
     caller_of(x)->write_limits(to, x->air->r->pool, &limits, now);
 }

@@ -74,6 +74,7 @@ typedef enum ai_note_e {
     AI_NOTE_DROPPED,
     AI_NOTE_DENY,
     AI_NOTE_FINISH,
+    AI_NOTE_TIME_HEAD_US,
     AI_NOTE_TIME_FIRST_US,
     AI_NOTE_TIME_UPSTREAM_US,
     AI_NOTE_OVERHEAD_US,
@@ -170,6 +171,8 @@ typedef struct ai_request_t {
     ai_slice_t provider_error;   /* what a provider said in place of an answer, in its own words,
                                     as far as it was kept; for the record, never for a log */
     int provider_status;         /* the HTTP status that came with it, or 0 */
+    const char *provider_id;     /* what the provider called the request, as the caller is told; visible
+                                    ASCII, at most 200 bytes; or NULL */
     const void *plan;            /* mod_ai_route's */
     struct ai_private_t *priv;   /* the core's own */
 } ai_request_t;

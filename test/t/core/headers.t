@@ -161,6 +161,13 @@ for my $case (['plain', {}, Gate::chat()], ['streamed', {}, Gate::chat(stream =>
     is(scalar(grep { /^x-request-id:/i } @{ $got->{lines} }), 1, "$what: the id once");
 }
 
+# What is no id is nobody's.
+for my $script ('', 'status=400', 'status=429') {
+    my $got = $caller->request(path => '/nameless/v1/chat/completions', body => Gate::chat(),
+                               headers => { 'X-Sim' => $script });
+    ok(!exists $got->{headers}{'ai-provider-request-id'}, "an id with a space, $script: not passed on");
+}
+
 # A site that overrides its proxies' errors (ProxyErrorOverride) does not change the provider's.
 $answer = $caller->request(path => '/preserve/v1/chat/completions', body => Gate::chat(),
                            headers => { 'X-Sim' => 'status=404' });

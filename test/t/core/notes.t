@@ -65,6 +65,15 @@ for my $stream (0, 1) {
        "$what: times in microseconds") or diag("$first $upstream $overhead");
 }
 
+# When the provider's head came, and when its first content.
+$answer = $caller->request(path => '/v1/chat/completions', headers => { 'X-Sim' => 'first=300' },
+                           body => Gate::chat(model => 'gpt-known', stream => 1));
+my $late = Gate::logged(id => $answer->{headers}{'x-request-id'});
+like($late->{head}, qr/^[1-9]\d*$/, 'ai-time-head-us');
+cmp_ok($late->{head} + 250_000, '<', $late->{first}, 'the content came later than the head');
+$answer = $caller->request(path => '/v1/chat/completions', body => Gate::chat(model => 'broken'));
+is(Gate::logged(id => $answer->{headers}{'x-request-id'})->{head}, '-', 'where nobody answered there is none');
+
 # Notes outlive an ErrorDocument, which begins with an empty table.
 my $mark = Gate::mark();
 $answer = $caller->request(path => '/limit/v1/chat/completions', headers => { 'X-Mark' => $mark },
