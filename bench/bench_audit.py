@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench_audit - what does it cost to keep a record of every call?
 
-The spool by itself (bench_spool.c), on the disk that the lab's folder is on.
+The spool by itself (bench_spool.c), on the disk that the lab's folder is on; and the road of the
+gateway with and without records.
 """
 
 import os
 import subprocess
 
+from contenders import load_fully, middle, play_rounds, question, start_httpd
 from figures import Figure, attempt
 
 GROUP = "audit"
 FIGURES = [
     Figure("append_us", "us", "<=8"),
     Figure("records_s", "1/s", ">=20000"),
+    Figure("call_us", "us", "<=8"),
 ]
 
 RATE = 20000
@@ -48,5 +51,31 @@ def measure_rate(lab, quick, say):
         say.figure("records_s", took[3])
 
 
+def start_pair(lab, sim):
+    """The same gateway without records and with them; these stay in the spool."""
+    spool = lab.path("spool-road")
+    lines = "LoadModule ai_audit_module %s\nAIAuditSpool %s" % (lab.part("mod_ai_audit.so"), spool)
+    return {"plain": start_httpd(lab, sim, "gateway", "plain"),
+            "audited": start_httpd(lab, sim, "gateway", "audited", keys=lines,
+                                   who="AIAnonymous On\n    AIAudit On")}
+
+
+def measure_call(lab, quick, say):
+    """Processor time of all threads: the request's own, and those that sync."""
+    seconds, count = (0.3, 21) if quick else (0.5, 101)
+    ask = question()
+    sim = lab.start_sim(log=False)
+    servers = start_pair(lab, sim)
+
+    def run_one(server):
+        return load_fully(lab, server, seconds, *ask)
+    rounds = play_rounds(servers, ("plain", "audited"), count, run_one)
+    say.figure("call_us", middle(rounds, lambda over, under: over[1] - under[1], "audited", "plain"))
+    for name in servers:
+        say.note("road %-7s %6.0f requests/s, %4.1f us processor time per request"
+                 % (name, middle(rounds, lambda each: each[0], name),
+                    middle(rounds, lambda each: each[1], name)))
+
+
 def measure(lab, quick, say):
-    attempt(lab, quick, say, measure_append, measure_rate)
+    attempt(lab, quick, say, measure_append, measure_rate, measure_call)
