@@ -84,14 +84,14 @@ def start_httpd(lab, sim, kind, name=None, **values):
 
 # --------------------------------------------------------------------------- measuring
 
-def load_fully(lab, server, seconds, *options):
+def load_fully(lab, server, seconds, *options, clock=cpu_seconds):
     """32 connections that ask as fast as they can: requests per second, and processor time of the
-    server per request in microseconds."""
-    before = cpu_seconds(server.pid)
+    server per request in microseconds; clock: of what of it."""
+    before = clock(server.pid)
     got = lab.load(server.url + PATH, "--connections", 32, "--seconds", seconds, *options)
     if got["errors"]:
         raise Trouble("%s: %d errors under plain load" % (server.name, got["errors"]))
-    return got["rate"], (cpu_seconds(server.pid) - before) / got["ok"] * 1e6
+    return got["rate"], (clock(server.pid) - before) / got["ok"] * 1e6
 
 
 def count_instructions(lab, sim, kind, requests, options, name, values):

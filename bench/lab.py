@@ -111,6 +111,23 @@ def cpu_seconds(pid):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def worker_seconds(pid):
+    """Processor time of all threads of a process tree so far but for those of our modules (ai-...)
+    that work beside the requests. Of threads that are there now."""
+    spent = 0
+    for each in tree_of(pid):
+        tasks = "/proc/%d/task" % each
+        try:
+            for task in os.listdir(tasks):
+                with open("%s/%s/comm" % (tasks, task), encoding="ascii", errors="replace") as file:
+                    beside = file.read().startswith("ai-")
+                with open("%s/%s/schedstat" % (tasks, task), encoding="ascii") as file:
+                    spent += 0 if beside else int(file.read().split()[0])
+        except OSError:
+            pass
+    return spent / 1e9
+
+
 class Server:
     """One process that listens on a port."""
 

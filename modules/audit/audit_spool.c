@@ -160,6 +160,7 @@ static void keep_synced(ai_thread_t *thread, void *data)
     apr_time_t tried = apr_time_now();
 
     every = every ? every : SYNC_REST;
+    ai_thread_name("ai-audit-sync");
     while (!ai_thread_over(thread)) {
         ai_spool_t *spool = spool_of(at);
         apr_time_t now = apr_time_now();

@@ -330,6 +330,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     job_t *job;
 
     (void)thread;
+    ai_thread_name("ai-auth-lookup");
     apr_thread_mutex_lock(asker->lock);
     while (!asker->over) {
         job = take_job(asker);

@@ -218,6 +218,7 @@ static void run_watch(ai_thread_t *thread, void *data)
 {
     watch_t *watch = data;
 
+    ai_thread_name("ai-auth-files");
     while (!ai_thread_over(thread)) {
         ai_thread_wait(thread, LOOK_EVERY);
         if (!ai_thread_over(thread)) {

@@ -269,6 +269,7 @@ static void run(ai_thread_t *thread, void *data)
     auth_jwks_t *set;
 
     (void)data;
+    ai_thread_name("ai-auth-issuers");
     while (!ai_thread_over(thread)) {
         for (set = sets; set; set = set->next) {
             if (!set->fetching && auth_slot_is_due(set->slot)) {

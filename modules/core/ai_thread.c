@@ -6,6 +6,7 @@
  * May block: at its end, for the work that is under way.
  */
 
+#include <pthread.h>
 #include <signal.h>
 
 #include <apr_thread_cond.h>
@@ -102,4 +103,13 @@ void ai_thread_wait(ai_thread_t *thread, apr_interval_time_t time)
         apr_thread_cond_timedwait(thread->ends, thread->lock, time);
     }
     apr_thread_mutex_unlock(thread->lock);
+}
+
+void ai_thread_name(const char *name)
+{
+#ifdef __GLIBC__
+    pthread_setname_np(pthread_self(), name);
+#else
+    (void)name; /* elsewhere it is called as its process is */
+#endif
 }

@@ -26,4 +26,7 @@ int ai_thread_over(ai_thread_t *thread);
 /* Waits so long, or until it shall end. */
 void ai_thread_wait(ai_thread_t *thread, apr_interval_time_t time);
 
+/* What ps and top call the thread that says this: at most 15 characters, "ai-" in front. */
+void ai_thread_name(const char *name);
+
 #endif

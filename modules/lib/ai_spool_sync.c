@@ -132,9 +132,9 @@ void ai_spool_sync_lead(ai_spool_t *spool)
     }
     spool->over = NULL;
     spool->is_syncing = 1;
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
     sync_files(spool, over, current);
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     while (over) {
         ai_spool_out_t *next = over->next;
 
@@ -146,7 +146,7 @@ void ai_spool_sync_lead(ai_spool_t *spool)
         ai_spool_segment_free(current);
     }
     spool->is_syncing = 0;
-    apr_thread_cond_broadcast(spool->synced);
+    pthread_cond_broadcast(&spool->synced);
 }
 
 /* With the lock. */
@@ -154,7 +154,7 @@ static void settle_upto(ai_spool_t *spool, ai_spool_position_t position)
 {
     while (spool->state.settled < position) {
         if (spool->is_syncing) {
-            apr_thread_cond_wait(spool->synced, spool->lock);
+            pthread_cond_wait(&spool->synced, &spool->lock);
         }
         else {
             ai_spool_sync_lead(spool);
@@ -166,12 +166,12 @@ apr_status_t ai_spool_wait(ai_spool_t *spool, ai_spool_position_t position)
 {
     apr_status_t rv = APR_EINVAL;
 
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     if (position > 0 && position <= spool->state.written) {
         settle_upto(spool, position);
         rv = verdict(spool, position);
     }
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
     return rv;
 }
 
@@ -179,12 +179,12 @@ apr_status_t ai_spool_sync(ai_spool_t *spool)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     settle_upto(spool, spool->state.written);
     if (spool->state.lost > spool->told) {
         spool->told = spool->state.lost;
         rv = spool->why_lost;
     }
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
     return rv;
 }

@@ -251,13 +251,13 @@ apr_status_t ai_spool_append(ai_spool_t *spool, const ai_spool_record_t *record,
         memcpy(pieces + 1, record->body, (apr_size_t)record->pieces * sizeof(*pieces));
     }
     rv = prepare(spool, record, pieces, &fixed);
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     if (rv == APR_SUCCESS) {
         rv = append(spool, record, pieces, &fixed);
     }
     spool->state.refused += rv != APR_SUCCESS;
     *position = spool->state.written;
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
     if (pieces != few) {
         free(pieces);
     }
@@ -266,16 +266,16 @@ apr_status_t ai_spool_append(ai_spool_t *spool, const ai_spool_record_t *record,
 
 void ai_spool_release(ai_spool_t *spool, apr_size_t promise)
 {
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     spool->state.promised = without(spool->state.promised, promise);
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
 }
 
 void ai_spool_look(ai_spool_t *spool, ai_spool_state_t *state)
 {
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     *state = spool->state;
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
 }
 
 /* ------------------------------------------------------------------- beginning and ending */
@@ -291,6 +291,21 @@ static int take_conf(ai_spool_t *spool, const ai_spool_conf_t *conf)
            && spool->conf.age > 0 && spool->conf.ahead <= AI_SPOOL_BODY;
 }
 
+/* Held for a few microseconds, mostly in pwritev(): to be put to sleep for that, and woken, takes a
+ * thread longer than to look a few times whether it is free. (APR has no such lock.) */
+static void make_lock(ai_spool_t *spool)
+{
+    pthread_mutexattr_t kind;
+
+    pthread_mutexattr_init(&kind);
+#ifdef __GLIBC__
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    pthread_mutex_init(&spool->lock, &kind);
+    pthread_mutexattr_destroy(&kind);
+    pthread_cond_init(&spool->synced, NULL);
+}
+
 static apr_status_t make_tools(apr_pool_t *p, ai_spool_t *spool)
 {
     apr_status_t rv = ai_uuid_source_create(p, &spool->names);
@@ -298,17 +313,15 @@ static apr_status_t make_tools(apr_pool_t *p, ai_spool_t *spool)
     if (rv == APR_SUCCESS) {
         rv = apr_thread_mutex_create(&spool->idle_lock, APR_THREAD_MUTEX_UNNESTED, p);
     }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_mutex_create(&spool->lock, APR_THREAD_MUTEX_UNNESTED, p);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&spool->synced, p);
-    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     spool->chains = EVP_MD_CTX_new();
-    return spool->chains ? APR_SUCCESS : APR_EGENERAL;
+    if (!spool->chains) {
+        return APR_EGENERAL;
+    }
+    make_lock(spool);
+    return APR_SUCCESS;
 }
 
 static void free_tools(ai_spool_t *spool)
@@ -349,12 +362,12 @@ apr_status_t ai_spool_close(ai_spool_t *spool, apr_time_t now)
 {
     apr_status_t rv;
 
-    apr_thread_mutex_lock(spool->lock);
+    pthread_mutex_lock(&spool->lock);
     if (spool->current) {
         ai_spool_retire(spool, now);
     }
     ai_spool_sync_lead(spool);
-    apr_thread_mutex_unlock(spool->lock);
+    pthread_mutex_unlock(&spool->lock);
     rv = ai_spool_sync(spool);
     free_tools(spool);
     ai_spool_disk_close(spool->folder);

@@ -5,7 +5,8 @@
 #ifndef AI_SPOOL_WRITER_H
 #define AI_SPOOL_WRITER_H
 
-#include <apr_thread_cond.h>
+#include <pthread.h>
+
 #include <apr_thread_mutex.h>
 
 #include "ai_spool_segment.h"
@@ -28,7 +29,7 @@ struct ai_spool_t {
     EVP_MD_CTX *idle[AI_SPOOL_IDLE];
     int n_idle;
 
-    apr_thread_mutex_t *lock; /* of all below */
+    pthread_mutex_t lock;     /* of all below */
     EVP_MD_CTX *chains;       /* for chain values */
     ai_spool_out_t *current;  /* NULL: it was given up, the next record begins another */
     ai_spool_out_t *over;     /* rolled over, to be synced; oldest first */
@@ -38,7 +39,7 @@ struct ai_spool_t {
     ai_spool_state_t state;
 
     int is_syncing;           /* one thread does, for all */
-    apr_thread_cond_t *synced;
+    pthread_cond_t synced;
     ai_spool_loss_t losses[AI_SPOOL_LOSSES];
     int n_losses;
     ai_spool_position_t forgotten; /* up to here losses may be missing from the list */

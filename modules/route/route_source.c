@@ -376,6 +376,7 @@ static void run(ai_thread_t *thread, void *data)
     keeper_t *keeper = data;
 
     (void)thread;
+    ai_thread_name("ai-route-keys");
     while (!route_custody_is_over() && !wait_until(keeper, look(keeper, apr_time_now()))) {
     }
     drop_programs(keeper);
