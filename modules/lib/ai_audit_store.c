@@ -279,9 +279,10 @@ static const char put_segment[] =
     "INSERT INTO ai_audit_segments (id, node, pid, created, previous, writer, records, state, torn, "
     "damaged, chain, settled) VALUES (%s, %s, %lld, %lld, %s, %s, %lld, %lld, %lld, %lld, %s, 0) "
     "{or_nothing}";
-/* What is damaged stays so. */
+/* What is damaged stays so, and what is over: who comes later does not see the closing record. */
 static const char set_segment[] =
-    "UPDATE ai_audit_segments SET records = %lld, state = %lld, torn = %lld, "
+    "UPDATE ai_audit_segments SET records = %lld, "
+    "state = CASE WHEN state > %lld THEN state ELSE %lld END, torn = %lld, "
     "damaged = CASE WHEN damaged > %lld THEN damaged ELSE %lld END, chain = %s WHERE id = %s";
 
 const char *ai_audit_store_segment(ai_audit_store_t *store, apr_pool_t *p,
@@ -292,10 +293,11 @@ const char *ai_audit_store_segment(ai_audit_store_t *store, apr_pool_t *p,
         segment->previous, segment->writer, number(p, segment->records), number(p, segment->state),
         number(p, segment->torn), number(p, segment->damaged), segment->chain
     };
-    const char *const changes[] = { args[6], args[7], args[8], args[9], args[9], args[10], args[0] };
+    const char *const changes[] = { args[6], args[7], args[7], args[8], args[9], args[9], args[10],
+                                    args[0] };
     const char *wrong;
     int added;
 
     wrong = ai_db_exec(store->db, p, put_segment, SEGMENT_COLUMNS, args, &added);
-    return wrong || added ? wrong : ai_db_exec(store->db, p, set_segment, 7, changes, NULL);
+    return wrong || added ? wrong : ai_db_exec(store->db, p, set_segment, 8, changes, NULL);
 }
