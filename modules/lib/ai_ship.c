@@ -176,8 +176,7 @@ static int read_marks(ai_ship_t *ship)
     }
     if (wrong) {
         ai_ship_say(ship, AI_SHIP_UNREADABLE,
-                    apr_psprintf(ship->round, "%s/checkpoint: %s; all that is there is shipped once more",
-                                 ship->conf.folder, wrong));
+                    apr_pstrcat(ship->round, wrong, "; all that is there is shipped once more", NULL));
     }
     apr_array_clear(ship->segments);
     for (i = 0; i < marks->nelts; i++) {
