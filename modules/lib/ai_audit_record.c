@@ -6,9 +6,8 @@
  */
 #include <stddef.h>
 
-#include <openssl/evp.h>
-
 #include "ai_audit_member.h"
+#include "ai_digest.h"
 
 /* What AI_AUDIT_LIST and _PAIRS take for granted. */
 _Static_assert(sizeof(ai_audit_list_t) == sizeof(ai_audit_pairs_t), "a pointer and a number");
@@ -177,12 +176,12 @@ void ai_audit_note_clear(ai_audit_note_t *note)
 
 int ai_audit_call_id(const char *request_id, ai_uuid_t *id)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char digest[AI_DIGEST];
 
     if (ai_uuid_read(ai_slice_of(request_id), id)) {
         return 1;
     }
-    if (!EVP_Digest(request_id, strlen(request_id), digest, NULL, EVP_sha256(), NULL)) {
+    if (!ai_digest(ai_slice_of(request_id), digest)) {
         return 0;
     }
     memcpy(id->bytes, digest, sizeof(id->bytes));
