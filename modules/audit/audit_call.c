@@ -165,6 +165,8 @@ void audit_call_begin(audit_call_t *call, ai_request_t *air)
     record->dialect = note(air, AI_NOTE_DIALECT);
     record->model = note(air, AI_NOTE_MODEL);
     record->stream = air->ask.stream;
+    record->reserved.prompt = air->reserved.prompt;
+    record->reserved.completion = air->reserved.completion;
     add_headers(call, r);
 }
 
@@ -175,7 +177,7 @@ static int is_ours(const char *name)
         "request-id", "key-id", "user", "tenant", "tier", "dialect", "endpoint", "model", "stream",
         "label", "route", "target", "attempts", "model-served", "tokens-prompt", "tokens-completion",
         "tokens-cached", "tokens-reasoning", "tokens-source", "dropped", "deny", "finish",
-        "time-first-us", "time-upstream-us", "overhead-us", "cache", "guard", "limit",
+        "time-head-us", "time-first-us", "time-upstream-us", "overhead-us", "cache", "guard", "limit",
     };
     apr_size_t i;
 
@@ -216,6 +218,7 @@ void audit_call_end(audit_call_t *call, ai_request_t *air)
     record->served = note(air, AI_NOTE_MODEL_SERVED);
     record->route = note(air, AI_NOTE_ROUTE);
     record->target = note(air, AI_NOTE_TARGET);
+    record->provider_id = air->provider_id;
     record->cache = apr_table_get(r->notes, "ai-cache");
     record->guard = apr_table_get(r->notes, "ai-guard");
     record->limit = apr_table_get(r->notes, "ai-limit");
@@ -225,6 +228,7 @@ void audit_call_end(audit_call_t *call, ai_request_t *air)
     record->dropped = note(air, AI_NOTE_DROPPED);
     record->tokens.used = air->usage;
     record->tokens.source = note(air, AI_NOTE_TOKENS_SOURCE);
+    record->us.head = number(air, AI_NOTE_TIME_HEAD_US);
     record->us.first = number(air, AI_NOTE_TIME_FIRST_US);
     record->us.upstream = number(air, AI_NOTE_TIME_UPSTREAM_US);
     record->us.overhead = number(air, AI_NOTE_OVERHEAD_US);

@@ -28,7 +28,7 @@ enum { ON, FIELDS_N };
 
 /* clang-format off */
 static ai_field_t server_fields[SERVER_FIELDS_N] = {
-    [SYNC] = AI_FIELD_TIME(audit_server_conf_t, sync_ms, "20ms", 0, AI_MINUTES_MS(1)),
+    [SYNC] = AI_FIELD_TIME(audit_server_conf_t, sync_ms, "10ms", 0, 1000),
     [FULL] = AI_FIELD_WORD(audit_server_conf_t, full, "refuse", full_words),
     [SEGMENT_SIZE] = AI_FIELD_SIZE(audit_server_conf_t, segment_size, "64m", APR_INT64_C(1) << 20, APR_INT64_C(4) << 30),
     [SEGMENT_AGE] = AI_FIELD_TIME(audit_server_conf_t, segment_age_ms, "1h", 1000, AI_DAYS_MS(1)),

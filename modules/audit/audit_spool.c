@@ -4,7 +4,7 @@
  *
  * Each child has a spool of its own, opened after the fork, and one thread that syncs it every
  * AIAuditSync. Where it cannot be opened, that thread tries again; till then it is as if the disk
- * were full.
+ * were full. Ends are held in memory until they are on the disk (audit_held.c).
  *
  * Lives in: the child's pool.  Shared state: the spool, by its lock; the rest by ours.
  * May block: on the disk.
@@ -15,27 +15,30 @@
 
 #include "ai_spool.h"
 #include "ai_thread.h"
+#include "audit_held.h"
 #include "audit_private.h"
 
 /* Between two attempts to open the spool, and two lines of one kind in the log. */
 #define OPEN_AGAIN apr_time_from_sec(1)
 #define LOG_AGAIN apr_time_from_sec(10)
 /* How often it is synced where answers wait for that themselves: for the records of refusals. */
-#define SYNC_REST apr_time_from_msec(20)
+#define SYNC_REST apr_time_from_msec(10)
+/* How often a record that somebody waits for is tried on the disk. */
+#define TRIES 2
 
 typedef struct audit_spool_t {
     apr_pool_t *pool;
     const server_rec *server;
     const audit_server_conf_t *conf;
     ai_spool_conf_t how;
-    apr_thread_mutex_t *lock;  /* of all below */
-    ai_spool_t *spool;         /* NULL: it could not be opened; never again NULL then */
-    apr_status_t why;          /* then: why not */
-    apr_uint64_t refused;      /* begins that were not taken */
-    apr_uint64_t lost;         /* ends that were not taken */
-    apr_time_t told;           /* when that was logged last */
-    apr_uint64_t told_refused; /* and how many it had been then */
-    apr_uint64_t told_lost;
+    audit_held_t *held;
+    apr_thread_mutex_t *lock; /* of all below */
+    ai_spool_t *spool;        /* NULL: it could not be opened; never again NULL then */
+    apr_status_t why;         /* then: why not */
+    int is_full;              /* 1: the last begin was not taken */
+    apr_uint64_t refused;     /* begins that were not taken since that was logged last */
+    apr_time_t told;          /* when that was */
+    apr_uint64_t told_lost;   /* and how many records had been lost then */
 } audit_spool_t;
 
 /* Of this child; NULL in the parent, where there is no AIAuditSpool, and at the child's end. */
@@ -72,32 +75,55 @@ static ai_spool_t *spool_of(audit_spool_t *at)
 
 /* ------------------------------------------------------------------------------ appending */
 
-/* Counts, and tells the log from time to time. */
-static void count_failure(audit_spool_t *at, int is_end, apr_status_t why)
+/* How many records are lost: for want of room here, or by the disk. */
+static apr_uint64_t lost(const audit_spool_t *at, audit_held_count_t *count)
 {
-    apr_uint64_t refused, lost;
+    audit_held_count(at->held, count);
+    return count->dropped;
+}
+
+/* Tells the log what was not taken, from time to time. */
+static void complain(audit_spool_t *at, apr_status_t why, int is_begin)
+{
     apr_time_t now = apr_time_now();
+    audit_held_count_t count;
+    apr_uint64_t gone = lost(at, &count), refused, since;
     int tell;
 
     apr_thread_mutex_lock(at->lock);
-    at->refused += !is_end;
-    at->lost += is_end;
+    at->is_full |= is_begin;
+    at->refused += (apr_uint64_t)is_begin;
     tell = now - at->told >= LOG_AGAIN || now < at->told;
-    refused = at->refused - at->told_refused;
-    lost = at->lost - at->told_lost;
+    refused = at->refused;
+    since = gone - at->told_lost;
     if (tell) {
         at->told = now;
-        at->told_refused = at->refused;
-        at->told_lost = at->lost;
+        at->refused = 0;
+        at->told_lost = gone;
     }
     apr_thread_mutex_unlock(at->lock);
     if (tell) {
         ap_log_error(APLOG_MARK, APLOG_ERR, why, at->server,
-                     AI_LOGNO(0605) "AIAuditSpool %s takes no more: %" APR_UINT64_T_FMT " calls %s, %"
-                     APR_UINT64_T_FMT " records lost, in this child since this was said last",
-                     at->how.folder, refused,
+                     AI_LOGNO(0605) "AIAuditSpool %s takes no more. Since this was said last: %"
+                     APR_UINT64_T_FMT " calls %s, %" APR_UINT64_T_FMT " records lost; %"
+                     APR_UINT64_T_FMT " wait in memory", at->how.folder, refused,
                      audit_when_full(at->conf) == AUDIT_FULL_REFUSE ? "refused" : "not recorded",
-                     lost);
+                     since, count.waiting);
+    }
+}
+
+/* A begin was taken. */
+static void say_all_is_well(audit_spool_t *at)
+{
+    int was_full;
+
+    apr_thread_mutex_lock(at->lock);
+    was_full = at->is_full;
+    at->is_full = 0;
+    apr_thread_mutex_unlock(at->lock);
+    if (was_full) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, at->server,
+                     AI_LOGNO(0611) "AIAuditSpool %s takes records again", at->how.folder);
     }
 }
 
@@ -114,12 +140,33 @@ apr_status_t audit_spool_begin(const ai_uuid_t *id, ai_slice_t json)
     ai_spool_record_t record = { .type = AI_SPOOL_BEGIN, .id = *id, .time = apr_time_now(),
                                  .body = &json, .pieces = 1, .promise = AI_AUDIT_END_MAX };
     ai_spool_position_t position;
-    apr_status_t rv = here ? append(here, &record, &position) : APR_EGENERAL;
+    apr_status_t rv = APR_EGENERAL;
 
-    if (rv != APR_SUCCESS && here) {
-        count_failure(here, 0, rv);
+    if (here) {
+        rv = append(here, &record, &position);
+        if (rv != APR_SUCCESS) {
+            complain(here, rv, 1);
+        }
+        else if (here->is_full) { /* a glance; say_all_is_well() takes the lock */
+            say_all_is_well(here);
+        }
     }
     return rv;
+}
+
+/* Whether a record is on the disk. One that the disk may have lost is appended once more. */
+static int is_on_disk(audit_spool_t *at, ai_spool_record_t *record, ai_spool_position_t *position)
+{
+    int tries = 0;
+
+    while (ai_spool_wait(at->spool, *position) != APR_SUCCESS) {
+        record->redeems = 0;
+        if (++tries == TRIES || append(at, record, position) != APR_SUCCESS) {
+            *position = 0;
+            return 0;
+        }
+    }
+    return 1;
 }
 
 void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_disk)
@@ -127,18 +174,26 @@ void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_
     ai_spool_record_t record = { .type = AI_SPOOL_END, .id = *id, .time = apr_time_now(),
                                  .body = &json, .pieces = 1,
                                  .redeems = promised ? AI_AUDIT_END_MAX : 0 };
-    ai_spool_position_t position;
+    audit_end_t end = { *id, json, 0, 0 };
     apr_status_t rv;
 
     if (!here) {
         return;
     }
-    rv = append(here, &record, &position);
+    rv = append(here, &record, &end.position);
     if (rv != APR_SUCCESS) {
-        count_failure(here, 1, rv);
+        end.position = 0;
+        end.redeems = record.redeems;
     }
-    else if (on_disk && audit_sync_every(here->conf) == 0) {
-        ai_spool_wait(here->spool, position);
+    else if (on_disk && audit_sync_every(here->conf) == 0
+             && is_on_disk(here, &record, &end.position)) {
+        return;
+    }
+    if (!audit_held_add(here->held, &end) && end.redeems) {
+        audit_spool_forget();
+    }
+    if (rv != APR_SUCCESS) {
+        complain(here, rv, 0);
     }
 }
 
@@ -153,6 +208,24 @@ void audit_spool_forget(void)
 
 /* -------------------------------------------------------------------------------- syncing */
 
+static void sync_once(audit_spool_t *at, ai_spool_t *spool)
+{
+    apr_status_t rv = ai_spool_sync(spool);
+    audit_held_count_t before, after;
+    ai_spool_state_t state;
+
+    audit_held_count(at->held, &before);
+    audit_held_look(at->held, spool);
+    if (rv != APR_SUCCESS) {
+        audit_held_count(at->held, &after);
+        ai_spool_look(spool, &state);
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, at->server,
+                     AI_LOGNO(0606) "AIAuditSpool %s: the disk may have lost records, %"
+                     APR_UINT64_T_FMT " since this child began; %" APR_UINT64_T_FMT " ends are "
+                     "written once more", at->how.folder, state.lost, after.saved - before.saved);
+    }
+}
+
 static void keep_synced(ai_thread_t *thread, void *data)
 {
     audit_spool_t *at = data;
@@ -164,15 +237,9 @@ static void keep_synced(ai_thread_t *thread, void *data)
     while (!ai_thread_over(thread)) {
         ai_spool_t *spool = spool_of(at);
         apr_time_t now = apr_time_now();
-        apr_status_t rv;
 
         if (spool) {
-            rv = ai_spool_sync(spool);
-            if (rv != APR_SUCCESS) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, rv, at->server,
-                             AI_LOGNO(0606) "AIAuditSpool %s: the disk may have lost records",
-                             at->how.folder);
-            }
+            sync_once(at, spool);
         }
         else if (now - tried >= OPEN_AGAIN || now < tried) {
             tried = now;
@@ -188,14 +255,20 @@ static void keep_synced(ai_thread_t *thread, void *data)
 static apr_status_t close_spool(void *data)
 {
     audit_spool_t *at = data;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
+    audit_held_count_t count;
 
     here = NULL;
-    rv = at->spool ? ai_spool_close(at->spool, apr_time_now()) : APR_SUCCESS;
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, at->server,
-                     AI_LOGNO(0607) "AIAuditSpool %s: the disk may have lost the last records",
-                     at->how.folder);
+    if (at->spool) {
+        sync_once(at, at->spool);
+        rv = ai_spool_close(at->spool, apr_time_now());
+    }
+    audit_held_count(at->held, &count);
+    if (rv != APR_SUCCESS || count.waiting) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv ? rv : at->why, at->server,
+                     AI_LOGNO(0607) "AIAuditSpool %s: this child ends, and %" APR_UINT64_T_FMT
+                     " records are lost; the disk may have lost more", at->how.folder,
+                     count.waiting);
     }
     return APR_SUCCESS;
 }
@@ -216,9 +289,11 @@ void audit_spool_start(apr_pool_t *pchild, server_rec *s)
                                  .size = audit_segment_size(conf),
                                  .age = audit_segment_age(conf) };
     apr_pool_create(&at->pool, pchild);
-    if (apr_thread_mutex_create(&at->lock, APR_THREAD_MUTEX_UNNESTED, pchild) != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     AI_LOGNO(0608) "no lock for the spool: this child records nothing");
+    at->held = audit_held_make(pchild);
+    if (!at->held
+        || apr_thread_mutex_create(&at->lock, APR_THREAD_MUTEX_UNNESTED, pchild) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     AI_LOGNO(0608) "no locks for the spool: this child records nothing");
         return;
     }
     open_spool(at);

@@ -116,7 +116,7 @@ static const ai_audit_member_t record_members[] = {
     END(served, "served", AI_AUDIT_TEXT, 256),
     END(route, "route", AI_AUDIT_TEXT, 128),
     END(target, "target", AI_AUDIT_TEXT, 64),
-    END(provider_id, "provider_id", AI_AUDIT_TEXT, 128),
+    END(provider_id, "provider_id", AI_AUDIT_TEXT, 200),
     FULL(ai_audit_record_t, attempts, "attempts", AI_AUDIT_LIST, 2560, 0, &attempt_shape),
     END(cache, "cache", AI_AUDIT_TEXT, 64),
     END(guard, "guard", AI_AUDIT_TEXT, 256),
