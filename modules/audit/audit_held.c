@@ -123,12 +123,12 @@ static int look_at(kept_t *kept, ai_spool_t *spool, const ai_spool_state_t *stat
     return 0;
 }
 
-void audit_held_look(audit_held_t *held, ai_spool_t *spool)
+int audit_held_look(audit_held_t *held, ai_spool_t *spool, int again)
 {
     audit_held_count_t more = { 0, 0, 0 };
     apr_size_t bytes = 0;
     ai_spool_state_t state;
-    int i, n = 0, gone, vain[2] = { 0, 0 };
+    int i, n = 0, gone, vain[2] = { !again, !again };
 
     /* The state first: who is added later is not settled yet, as far as it says. */
     ai_spool_look(spool, &state);
@@ -152,6 +152,7 @@ void audit_held_look(audit_held_t *held, ai_spool_t *spool)
     held->count.saved += more.saved;
     held->count.waiting += more.waiting;
     apr_thread_mutex_unlock(held->lock);
+    return !again || (!vain[0] && !vain[1]);
 }
 
 void audit_held_count(audit_held_t *held, audit_held_count_t *count)

@@ -34,10 +34,11 @@ audit_held_t *audit_held_make(apr_pool_t *p);
 int audit_held_add(audit_held_t *held, const audit_end_t *end);
 
 /*
- * Right after a sync: forgets what the disk has; appends what it lost, and what could not be appended
- * before, once more (the next sync is for these). One thread; may wait for the disk.
+ * Right after a sync: forgets what the disk has, and, where again is 1, appends what it lost or could
+ * not be appended before once more (the next sync is for these). 0 when that failed. One thread; may
+ * wait for the disk.
  */
-void audit_held_look(audit_held_t *held, ai_spool_t *spool);
+int audit_held_look(audit_held_t *held, ai_spool_t *spool, int again);
 
 /* How things stand. Of any thread. */
 void audit_held_count(audit_held_t *held, audit_held_count_t *count);

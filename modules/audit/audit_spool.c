@@ -23,6 +23,11 @@
 #define LOG_AGAIN apr_time_from_sec(10)
 /* How often it is synced where answers wait for that themselves: for the records of refusals. */
 #define SYNC_REST apr_time_from_msec(10)
+/* When ends are written again that the disk lost: at first, and at last; and those that it had no
+ * room for. */
+#define LOST_AGAIN apr_time_from_msec(500)
+#define LOST_AGAIN_MOST apr_time_from_sec(60)
+#define FULL_AGAIN apr_time_from_msec(100)
 /* How often a record that somebody waits for is tried on the disk. */
 #define TRIES 2
 
@@ -32,6 +37,9 @@ typedef struct audit_spool_t {
     const audit_server_conf_t *conf;
     ai_spool_conf_t how;
     audit_held_t *held;
+    apr_time_t again;          /* the thread's: when it writes those again; 0: at once */
+    apr_interval_time_t pause; /* so long it waited last; 0: the disk has kept something since */
+    apr_uint64_t kept;         /* records that the disk has kept */
     apr_thread_mutex_t *lock; /* of all below */
     ai_spool_t *spool;        /* NULL: it could not be opened; never again NULL then */
     apr_status_t why;         /* then: why not */
@@ -208,21 +216,44 @@ void audit_spool_forget(void)
 
 /* -------------------------------------------------------------------------------- syncing */
 
-static void sync_once(audit_spool_t *at, ai_spool_t *spool)
+/* The disk said that it may have lost records. Those that are held are written again after a pause,
+ * each time a longer one: a disk that takes all and keeps nothing is not filled with them. */
+static void note_loss(audit_spool_t *at, ai_spool_t *spool, apr_status_t why)
 {
-    apr_status_t rv = ai_spool_sync(spool);
-    audit_held_count_t before, after;
+    audit_held_count_t count;
     ai_spool_state_t state;
 
-    audit_held_count(at->held, &before);
-    audit_held_look(at->held, spool);
+    at->pause = at->pause ? 2 * at->pause : LOST_AGAIN;
+    at->pause = at->pause > LOST_AGAIN_MOST ? LOST_AGAIN_MOST : at->pause;
+    at->again = apr_time_now() + at->pause;
+    audit_held_count(at->held, &count);
+    ai_spool_look(spool, &state);
+    ap_log_error(APLOG_MARK, APLOG_ERR, why, at->server,
+                 AI_LOGNO(0606) "AIAuditSpool %s: the disk may have lost records, %" APR_UINT64_T_FMT
+                 " since this child began; %" APR_UINT64_T_FMT " ends of calls are written again "
+                 "in a moment", at->how.folder, state.lost, count.waiting);
+}
+
+static void sync_once(audit_spool_t *at, ai_spool_t *spool, int at_once)
+{
+    apr_status_t rv = ai_spool_sync(spool);
+    apr_time_t now = apr_time_now();
+    int again = at_once || now >= at->again || now < at->again - LOST_AGAIN_MOST;
+    int good = audit_held_look(at->held, spool, again && rv == APR_SUCCESS);
+
+    ai_spool_state_t state;
+
     if (rv != APR_SUCCESS) {
-        audit_held_count(at->held, &after);
-        ai_spool_look(spool, &state);
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, at->server,
-                     AI_LOGNO(0606) "AIAuditSpool %s: the disk may have lost records, %"
-                     APR_UINT64_T_FMT " since this child began; %" APR_UINT64_T_FMT " ends are "
-                     "written once more", at->how.folder, state.lost, after.saved - before.saved);
+        note_loss(at, spool, rv);
+        return;
+    }
+    ai_spool_look(spool, &state);
+    if (state.settled - state.lost > at->kept) {
+        at->kept = state.settled - state.lost;
+        at->pause = 0;
+    }
+    if (again) {
+        at->again = good ? 0 : now + FULL_AGAIN;
     }
 }
 
@@ -239,7 +270,7 @@ static void keep_synced(ai_thread_t *thread, void *data)
         apr_time_t now = apr_time_now();
 
         if (spool) {
-            sync_once(at, spool);
+            sync_once(at, spool, 0);
         }
         else if (now - tried >= OPEN_AGAIN || now < tried) {
             tried = now;
@@ -260,7 +291,7 @@ static apr_status_t close_spool(void *data)
 
     here = NULL;
     if (at->spool) {
-        sync_once(at, at->spool);
+        sync_once(at, at->spool, 1);
         rv = ai_spool_close(at->spool, apr_time_now());
     }
     audit_held_count(at->held, &count);
