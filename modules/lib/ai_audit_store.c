@@ -19,7 +19,7 @@ static const char *const tables[] = {
     "id {word} NOT NULL PRIMARY KEY, node {word}, pid {number} NOT NULL, created {number} NOT NULL, "
     "previous {word}, writer {word} NOT NULL, records {number} NOT NULL, state {number} NOT NULL, "
     "torn {number} NOT NULL, damaged {number} NOT NULL, chain {word}, "
-    "settled {number} NOT NULL) {table}",
+    "settled {number} NOT NULL, link {word}) {table}",
     "{index} ai_audit_segments_settled ON ai_audit_segments (settled)",
 
     "CREATE TABLE IF NOT EXISTS ai_audit_frames ("
@@ -28,6 +28,7 @@ static const char *const tables[] = {
     "chain {word} NOT NULL, coding {number} NOT NULL, body {text}, "
     "removed {number} NOT NULL) {table}",
     "{index} ai_audit_frames_call_id ON ai_audit_frames (call_id)",
+    "{index} ai_audit_frames_removed ON ai_audit_frames (removed, type, time)",
 
     "CREATE TABLE IF NOT EXISTS ai_audit_calls ("
     "id {word} NOT NULL PRIMARY KEY, time {number} NOT NULL, "
@@ -61,6 +62,10 @@ static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS ai_audit_holds ("
     "id {word} NOT NULL PRIMARY KEY, tenant {word}, since {number}, until {number}, "
     "reason {text}, created {number} NOT NULL, released {number}) {table}",
+
+    "CREATE TABLE IF NOT EXISTS ai_audit_told ("
+    "id {word} NOT NULL PRIMARY KEY, records {number} NOT NULL, state {number} NOT NULL, "
+    "torn {number} NOT NULL, damaged {number} NOT NULL, settled {number} NOT NULL) {table}",
     NULL
 };
 static const char *const *const steps[] = { tables, NULL };
@@ -174,7 +179,7 @@ static void fill_frame(apr_pool_t *p, const ai_audit_frame_t *frame, const char 
     args[6] = frame->chain;
     args[7] = number(p, frame->coding);
     args[8] = frame->body;
-    args[9] = frame->removed ? "1" : "0";
+    args[9] = number(p, frame->removed);
 }
 
 const char *ai_audit_store_frames(ai_audit_store_t *store, apr_pool_t *p,
@@ -273,11 +278,11 @@ const char *ai_audit_store_calls(ai_audit_store_t *store, apr_pool_t *p,
 
 /* ----------------------------------------------------------------------------- segments */
 
-#define SEGMENT_COLUMNS 11
+#define SEGMENT_COLUMNS 12
 
 static const char put_segment[] =
     "INSERT INTO ai_audit_segments (id, node, pid, created, previous, writer, records, state, torn, "
-    "damaged, chain, settled) VALUES (%s, %s, %lld, %lld, %s, %s, %lld, %lld, %lld, %lld, %s, 0) "
+    "damaged, chain, link, settled) VALUES (%s, %s, %lld, %lld, %s, %s, %lld, %lld, %lld, %lld, %s, %s, 0) "
     "{or_nothing}";
 /* What is damaged stays so, and what is over: who comes later does not see the closing record. */
 static const char set_segment[] =
@@ -291,7 +296,7 @@ const char *ai_audit_store_segment(ai_audit_store_t *store, apr_pool_t *p,
     const char *args[SEGMENT_COLUMNS] = {
         segment->id, segment->node, number(p, segment->pid), number(p, segment->created),
         segment->previous, segment->writer, number(p, segment->records), number(p, segment->state),
-        number(p, segment->torn), number(p, segment->damaged), segment->chain
+        number(p, segment->torn), number(p, segment->damaged), segment->chain, segment->link
     };
     const char *const changes[] = { args[6], args[7], args[7], args[8], args[9], args[9], args[10],
                                     args[0] };

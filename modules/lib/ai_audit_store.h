@@ -39,7 +39,7 @@ typedef struct ai_audit_frame_t {
     const char *chain;  /* hex */
     int coding;         /* of ai_pack_coding_e */
     const char *body;   /* NULL: none, or it was taken out */
-    int removed;        /* 1: it was taken out */
+    apr_int64_t removed; /* 0, or number of the checkpoint that tells of it: it was taken out */
 } ai_audit_frame_t;
 
 /* A column of ai_audit_calls, and the member of a record that it holds. */
@@ -103,6 +103,7 @@ typedef struct ai_audit_segment_t {
     apr_int64_t torn;     /* bytes behind a cut */
     int damaged;          /* 1: some records are damaged; 2: some were changed */
     const char *chain;    /* hex, of the last record shipped */
+    const char *link;     /* hex, as its head has it; NULL: the head is damaged */
 } ai_audit_segment_t;
 
 /* -------------------------------------------------------------------------------- store */
