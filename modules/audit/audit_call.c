@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "audit_metadata.h"
 #include "audit_private.h"
 
 static const char *note(const ai_request_t *air, ai_note_e name)
@@ -48,13 +49,13 @@ audit_call_t *audit_call_of(ai_request_t *air)
     }
     call = apr_pcalloc(r->pool, sizeof(*call));
     call->conf = conf;
-    call->answer_bytes = AI_AUDIT_UNKNOWN;
     ai_audit_record_clear(&call->record);
     if (!ai_audit_call_id(note(air, AI_NOTE_REQUEST_ID), &call->id)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       AI_LOGNO(0610) "OpenSSL gives no SHA-256: the records of this call have no id "
                       "of their own");
     }
+    call->body = audit_body_make(air, &call->id);
     ap_set_module_config(r->request_config, &ai_audit_module, call);
     apr_pool_cleanup_register(r->pool, call, forget, apr_pool_cleanup_null);
     return call;
@@ -102,20 +103,6 @@ static void add_last_attempt(audit_call_t *call, const ai_request_t *air)
     if (call->attempts) {
         call->record.attempts.list = (const ai_audit_attempt_t *)call->attempts->elts;
         call->record.attempts.n = call->attempts->nelts;
-    }
-}
-
-void audit_call_observe(audit_call_t *call, apr_bucket_brigade *bb)
-{
-    const apr_bucket *b;
-
-    if (call->answer_bytes < 0) {
-        call->answer_bytes = 0;
-    }
-    for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb); b = APR_BUCKET_NEXT(b)) {
-        if (!APR_BUCKET_IS_METADATA(b) && b->length != (apr_size_t)-1) {
-            call->answer_bytes += (apr_int64_t)b->length;
-        }
     }
 }
 
@@ -168,6 +155,10 @@ void audit_call_begin(audit_call_t *call, ai_request_t *air)
     record->reserved.prompt = air->reserved.prompt;
     record->reserved.completion = air->reserved.completion;
     add_headers(call, r);
+    if (!call->has_metadata) {
+        call->has_metadata = 1;
+        audit_metadata_read(air, &record->metadata);
+    }
 }
 
 /* Notes that the record has under other names, or that modules to come will set. */
@@ -233,7 +224,6 @@ void audit_call_end(audit_call_t *call, ai_request_t *air)
     record->us.upstream = number(air, AI_NOTE_TIME_UPSTREAM_US);
     record->us.overhead = number(air, AI_NOTE_OVERHEAD_US);
     record->us.total = apr_time_now() - r->request_time;
-    record->answer.bytes = call->answer_bytes;
     add_last_attempt(call, air);
     add_notes(call, r);
 }

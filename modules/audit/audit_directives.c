@@ -24,7 +24,7 @@
 static const char *const full_words[] = { "refuse", "drop", NULL };
 
 enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SERVER_FIELDS_N };
-enum { ON, FIELDS_N };
+enum { ON, FEEDBACK, CALLER, FLOOR, BODY_LIMIT, FIELDS_N };
 
 /* clang-format off */
 static ai_field_t server_fields[SERVER_FIELDS_N] = {
@@ -35,6 +35,10 @@ static ai_field_t server_fields[SERVER_FIELDS_N] = {
 };
 static ai_field_t fields[FIELDS_N] = {
     [ON] = AI_FIELD_FLAG(audit_conf_t, on, "Off"),
+    [FEEDBACK] = AI_FIELD_FLAG(audit_conf_t, feedback, "Off"),
+    [CALLER] = AI_FIELD_FLAG(audit_conf_t, policy.caller, "Off"),
+    [FLOOR] = AI_FIELD_WORD(audit_conf_t, policy.floor, "meta", audit_keep_words),
+    [BODY_LIMIT] = AI_FIELD_SIZE(audit_conf_t, policy.limit, "1m", 1024, APR_INT64_C(1) << 30),
 };
 /* clang-format on */
 
@@ -56,6 +60,26 @@ audit_server_conf_t *audit_server_conf(const server_rec *s)
 int audit_is_on(const audit_conf_t *conf)
 {
     return (int)ai_conf_number(conf, &fields[ON]);
+}
+
+int audit_takes_feedback(const audit_conf_t *conf)
+{
+    return (int)ai_conf_number(conf, &fields[FEEDBACK]);
+}
+
+int audit_callers_count(const audit_conf_t *conf)
+{
+    return (int)ai_conf_number(conf, &fields[CALLER]);
+}
+
+audit_keep_e audit_floor(const audit_conf_t *conf)
+{
+    return (audit_keep_e)ai_conf_number(conf, &fields[FLOOR]);
+}
+
+apr_size_t audit_body_limit(const audit_conf_t *conf)
+{
+    return (apr_size_t)ai_conf_number(conf, &fields[BODY_LIMIT]);
 }
 
 apr_interval_time_t audit_sync_every(const audit_server_conf_t *conf)
@@ -113,6 +137,7 @@ void *audit_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
     audit_conf_t *conf = apr_pmemdup(p, add, sizeof(*conf));
 
     conf->headers = add->headers ? add->headers : base->headers;
+    audit_policy_merge(p, &conf->policy, &base->policy, &add->policy);
     ai_conf_inherit(conf, base, fields, FIELDS_N);
     return conf;
 }
@@ -297,6 +322,20 @@ const command_rec audit_cmds[] = {
                   "On: each request is recorded in AIAuditSpool"),
     AP_INIT_ITERATE("AIAuditHeader", set_header, NULL, RSRC_CONF | ACCESS_CONF,
                     "headers of requests that are recorded"),
+    AP_INIT_TAKE12("AIAuditBody", audit_policy_set_body, NULL, RSRC_CONF | ACCESS_CONF,
+                   "none, meta, redacted or full: what is kept of prompts and answers, and \"expr=...\""),
+    AP_INIT_TAKE1("AIAuditCaller", ai_conf_set, &fields[CALLER], RSRC_CONF | ACCESS_CONF,
+                  "On: a caller's headers may have less kept"),
+    AP_INIT_TAKE1("AIAuditFloor", ai_conf_set, &fields[FLOOR], RSRC_CONF | ACCESS_CONF,
+                  "none, meta, redacted or full: what a caller cannot go below"),
+    AP_INIT_TAKE1("AIAuditBodyLimit", ai_conf_set, &fields[BODY_LIMIT], RSRC_CONF | ACCESS_CONF,
+                  "bytes that are kept of each prompt and of each answer, with k, m or g"),
+    AP_INIT_ITERATE("AIAuditRedact", audit_policy_set_redact, NULL, RSRC_CONF | ACCESS_CONF,
+                    "all, or what is taken out of texts that are kept redacted"),
+    AP_INIT_TAKE2("AIAuditRedactRegex", audit_policy_set_regex, NULL, RSRC_CONF | ACCESS_CONF,
+                  "a name, and a regular expression for what is taken out, too"),
+    AP_INIT_TAKE1("AIAuditFeedback", ai_conf_set, &fields[FEEDBACK], RSRC_CONF | ACCESS_CONF,
+                  "On: callers may say of a call what they think of its answer"),
     AP_INIT_TAKE1("AIAuditSpool", set_spool, NULL, RSRC_CONF,
                   "the folder that records are written to"),
     AP_INIT_TAKE1("AIAuditSync", set_server, &server_fields[SYNC], RSRC_CONF,

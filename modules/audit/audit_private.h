@@ -9,6 +9,9 @@
 
 #include "ai_audit_record.h"
 #include "ai_conf.h"
+#include "ai_value.h"
+#include "audit_body.h"
+#include "audit_policy.h"
 #include "mod_ai.h"
 
 extern AI_EXPORT module ai_audit_module;
@@ -42,7 +45,9 @@ typedef struct audit_server_conf_t {
 /* Of a location. */
 typedef struct audit_conf_t {
     apr_int64_t on;              /* audit_is_on() reads it */
+    apr_int64_t feedback;        /* audit_takes_feedback() reads it */
     apr_array_header_t *headers; /* of const char *, lower case; NULL: none */
+    audit_policy_t policy;
 } audit_conf_t;
 
 extern const command_rec audit_cmds[];
@@ -60,6 +65,10 @@ int audit_folder_make(apr_pool_t *p, server_rec *s);
 audit_server_conf_t *audit_server_conf(const server_rec *s);
 /* What they say, or the defaults. */
 int audit_is_on(const audit_conf_t *conf);
+int audit_takes_feedback(const audit_conf_t *conf);
+int audit_callers_count(const audit_conf_t *conf);
+audit_keep_e audit_floor(const audit_conf_t *conf);
+apr_size_t audit_body_limit(const audit_conf_t *conf);
 apr_interval_time_t audit_sync_every(const audit_server_conf_t *conf); /* 0: before an answer's end */
 audit_full_e audit_when_full(const audit_server_conf_t *conf);
 apr_off_t audit_segment_size(const audit_server_conf_t *conf);
@@ -77,16 +86,16 @@ typedef struct audit_call_t {
     apr_array_header_t *attempts; /* those that are over, of ai_audit_attempt_t; or NULL */
     const ai_attempt_t *attempt;  /* the one that is under way, or NULL */
     apr_int64_t attempts_us;      /* time in those that are over */
-    apr_int64_t answer_bytes;     /* of the answer, on their way to the caller; -1: there was none */
+    audit_body_t *body;           /* what is kept of its prompt and its answer */
+    int has_metadata;             /* 1: that was read */
     ai_audit_record_t record;     /* what is known; its texts live as long as the request */
 } audit_call_t;
 
 /* That of a request, made on first demand; NULL where nothing is recorded. */
 audit_call_t *audit_call_of(ai_request_t *air);
-/* An attempt begins, or is over; a part of the answer goes down. */
+/* An attempt begins, or is over. */
 void audit_call_attempt(audit_call_t *call, const ai_request_t *air, const ai_attempt_t *attempt,
                         int over);
-void audit_call_observe(audit_call_t *call, apr_bucket_brigade *bb);
 /* Puts into the record what is known before anything goes upstream; and all there is to say. */
 void audit_call_begin(audit_call_t *call, ai_request_t *air);
 void audit_call_end(audit_call_t *call, ai_request_t *air);
@@ -103,6 +112,14 @@ apr_status_t audit_spool_begin(const ai_uuid_t *id, ai_slice_t json);
 /* Appends the end of a call; one that cannot be appended is kept and tried again. promised: a begin
  * is there. on_disk: returns only when it is on the disk, or that cannot be had. */
 void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_disk);
+
+/* Appends a part of a call's prompt or answer, of at most AI_AUDIT_MOST bytes. An error: it is not
+ * there. */
+apr_status_t audit_spool_part(const ai_uuid_t *id, int type, ai_slice_t part);
+
+/* Appends a note, and where answers wait for the disk returns only when it is there. An error: it is
+ * not there, or may not be. */
+apr_status_t audit_spool_note(const ai_uuid_t *id, ai_slice_t json);
 
 /* A call whose begin is there will have no end. */
 void audit_spool_forget(void);

@@ -177,6 +177,33 @@ static int is_on_disk(audit_spool_t *at, ai_spool_record_t *record, ai_spool_pos
     return 1;
 }
 
+/* Of what no call depends on: where it is missing its record or an answer says so. */
+static apr_status_t append_more(const ai_uuid_t *id, int type, ai_slice_t body,
+                                ai_spool_position_t *position)
+{
+    ai_spool_record_t record = { .type = type, .id = *id, .time = apr_time_now(), .body = &body,
+                                 .pieces = 1 };
+
+    return here ? append(here, &record, position) : APR_EGENERAL;
+}
+
+apr_status_t audit_spool_part(const ai_uuid_t *id, int type, ai_slice_t part)
+{
+    ai_spool_position_t position;
+
+    return append_more(id, type, part, &position);
+}
+
+apr_status_t audit_spool_note(const ai_uuid_t *id, ai_slice_t json)
+{
+    ai_spool_position_t position;
+    apr_status_t rv = append_more(id, AI_SPOOL_NOTE, json, &position);
+
+    return rv == APR_SUCCESS && audit_sync_every(here->conf) == 0
+               ? ai_spool_wait(here->spool, position)
+               : rv;
+}
+
 void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_disk)
 {
     ai_spool_record_t record = { .type = AI_SPOOL_END, .id = *id, .time = apr_time_now(),

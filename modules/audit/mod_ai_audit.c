@@ -15,6 +15,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "audit_feedback.h"
 #include "audit_private.h"
 
 const ai_api_t *audit_ai;
@@ -42,6 +43,7 @@ static int on_record(ai_request_t *air)
     if (!call || call->begun) {
         return DECLINED;
     }
+    audit_body_prompt(call->body, air, &call->record.prompt);
     audit_call_begin(call, air);
     body.n = ai_audit_begin_write(&call->record, json, sizeof(json));
     call->begun = audit_spool_begin(&call->id, body) == APR_SUCCESS;
@@ -65,7 +67,7 @@ static int on_observe(ai_request_t *air, apr_bucket_brigade *bb)
     audit_call_t *call = audit_call_of(air);
 
     if (call) {
-        audit_call_observe(call, bb);
+        audit_body_observe(call->body, air, bb);
     }
     return DECLINED;
 }
@@ -79,6 +81,8 @@ static int on_settle(ai_request_t *air)
     if (!call || call->ended) {
         return DECLINED;
     }
+    audit_body_prompt(call->body, air, &call->record.prompt); /* where that stage was not reached */
+    audit_body_answer(call->body, air, &call->record.answer);
     audit_call_end(call, air);
     body.n = ai_audit_end_write(&call->record, json, sizeof(json));
     call->ended = 1;
@@ -118,7 +122,6 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    (void)pconf;
     (void)plog;
     audit_ai = ai_api_find();
     if (!audit_ai) {
@@ -130,6 +133,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
         return OK; /* httpd reads its configuration twice when it starts */
     }
     audit_server = audit_server_conf(s);
+    audit_policy_begin(pconf);
     return audit_folder_make(ptemp, s);
 }
 
@@ -145,6 +149,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before mod_ai_auth, which asks what models a key may use. */
+    APR_OPTIONAL_HOOK(ai, ai_authorize, audit_feedback_take, NULL, NULL, APR_HOOK_FIRST);
     AI_STAGE(record, on_record);
     AI_STAGE(attempt, on_attempt);
     AI_STAGE(observe, on_observe);

@@ -70,7 +70,7 @@ ai_redact_kinds_t ai_redact_kind(const char *word)
     return 0;
 }
 
-const ai_redact_t *ai_redact_make(apr_pool_t *p, ai_redact_kinds_t set)
+static ai_redact_t *make(apr_pool_t *p, ai_redact_kinds_t set)
 {
     ai_redact_t *redact = apr_pcalloc(p, sizeof(*redact));
     const char *c;
@@ -83,6 +83,20 @@ const ai_redact_t *ai_redact_make(apr_pool_t *p, ai_redact_kinds_t set)
         }
     }
     return redact;
+}
+
+const ai_redact_t *ai_redact_make(apr_pool_t *p, ai_redact_kinds_t set)
+{
+    return make(p, set);
+}
+
+const ai_redact_t *ai_redact_for(apr_pool_t *p, const ai_redact_t *redact, ai_redact_kinds_t set)
+{
+    ai_redact_t *other = make(p, set);
+
+    other->n_own = redact->n_own;
+    memcpy(other->own, redact->own, sizeof(other->own));
+    return other;
 }
 
 const ai_redact_t *ai_redact_with(apr_pool_t *p, const ai_redact_t *redact, const char *word,

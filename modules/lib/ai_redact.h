@@ -38,6 +38,9 @@ ai_redact_kinds_t ai_redact_kind(const char *word);
 /* A sieve for these kinds, in p. */
 const ai_redact_t *ai_redact_make(apr_pool_t *p, ai_redact_kinds_t kinds);
 
+/* The same sieve, in p, with its own patterns (below), for other kinds. */
+const ai_redact_t *ai_redact_for(apr_pool_t *p, const ai_redact_t *redact, ai_redact_kinds_t kinds);
+
 /*
  * A kind of the site's own, as a pattern: finds the first place at or behind from that is one, *at
  * and *n (0 counts as none). Returns 1 when there is one.
