@@ -154,12 +154,27 @@ static ai_slice_t body_of(const ai_request_t *air)
     return (ai_slice_t){ air->priv->body.p, air->priv->body.n };
 }
 
+/* mod_ai_status's, or NULL. */
+static APR_OPTIONAL_FN_TYPE(ai_measure) *keeper;
+
+static void measure(ai_metric_t *metric, const char *const *values, apr_int64_t n)
+{
+    if (keeper) {
+        keeper(metric, values, n);
+    }
+}
+
+static void on_optional_fn_retrieve(void)
+{
+    keeper = APR_RETRIEVE_OPTIONAL_FN(ai_measure);
+}
+
 static const ai_api_t api = {
     AI_API_VERSION, ai_note_get, ai_note_set,      ai_note_set_number,   ai_refuse,
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_pass_over,
     ai_exchange_wait, ai_exchange_give_up,
     ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
-    ai_database,    body_of,
+    ai_database,    body_of,         measure,
 };
 
 static const ai_api_t *ai_api(void)
@@ -179,6 +194,7 @@ static void register_hooks(apr_pool_t *p)
                              ai_dialects[i]);
     }
     APR_REGISTER_OPTIONAL_FN(ai_api);
+    ap_hook_optional_fn_retrieve(on_optional_fn_retrieve, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* mod_rewrite may still lead to us; an Alias or ProxyPass of the site must not lead away. */
     ap_hook_pre_translate_name(on_pre_translate_name, NULL, before_mapping, APR_HOOK_FIRST);

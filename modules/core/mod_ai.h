@@ -13,6 +13,7 @@
  *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
  *   5  database; a key belongs to an attempt: key, spare, accepted, repeatable; pass_over
  *   6  for who keeps records: stage record, hooks ai_observe and ai_settle, body
+ *   7  for who measures: measure, hook ai_metrics
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -27,9 +28,10 @@
 #include "ai_chat.h"
 #include "ai_db.h"
 #include "ai_json.h"
+#include "ai_metric.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 6
+#define AI_API_VERSION 7
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))
@@ -247,6 +249,11 @@ typedef struct ai_api_t {
     /* The caller's body as it came, from stage decode until an answer begins, which is when its
      * memory is given back; absent later, and where there is none, or not all of it is held. */
     ai_slice_t (*body)(const ai_request_t *air);
+
+    /* Measures n, as ai_metrics_measure() does, for all processes of the server. values has one for
+     * each of the row's labels, and is not kept. Costs next to nothing where mod_ai_status is not
+     * loaded. Any thread, from child_init on; blocks on nothing. */
+    void (*measure)(ai_metric_t *metric, const char *const *values, apr_int64_t n);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));
@@ -307,5 +314,29 @@ APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_observe, (ai_request_t * air, apr_buck
  * returned means nothing, but must be OK or DECLINED.
  */
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_settle, (ai_request_t * air))
+
+/* --------------------------------------------------------------------------- metrics */
+
+/* Somebody reads the metrics, in the thread of a request of his. */
+typedef struct ai_scrape_t ai_scrape_t;
+struct ai_scrape_t {
+    request_rec *r;
+    /* Shows a metric: what it is, and all that was measured of it. */
+    void (*family)(ai_scrape_t *scrape, ai_metric_t *metric);
+    /* Adds a series to the metric that was shown last, a counter or a gauge: for numbers that are kept
+     * elsewhere, and are looked up now. */
+    void (*sample)(ai_scrape_t *scrape, const char *const *values, apr_int64_t n);
+};
+
+/*
+ * For who measures: each module shows its metrics, each once, and no others. It reads, blocks on
+ * nothing but what is written to the scraper, and holds no lock meanwhile. What is returned means
+ * nothing, but must be OK or DECLINED.
+ */
+APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_metrics, (ai_scrape_t * scrape))
+
+/* Where ai_api_t's measure leads to: registered by mod_ai_status. */
+APR_DECLARE_OPTIONAL_FN(void, ai_measure,
+                        (ai_metric_t *metric, const char *const *values, apr_int64_t n));
 
 #endif

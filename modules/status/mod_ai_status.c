@@ -24,7 +24,9 @@
 
 #include "ai_segment.h"
 #include "mod_ai.h"
+#include "status_metrics.h"
 #include "status_page.h"
+#include "status_scrape.h"
 #include "status_table.h"
 
 extern AI_EXPORT module ai_status_module;
@@ -103,6 +105,9 @@ static int on_attempt(ai_request_t *air, const ai_attempt_t *attempt, int over)
 {
     int line;
 
+    if (over) {
+        status_metrics_attempt(air, attempt);
+    }
     if (!table) {
         return DECLINED;
     }
@@ -152,11 +157,10 @@ static apr_int64_t number_of(const ai_request_t *air, ai_note_e note)
     return text ? apr_atoi64(text) : -1;
 }
 
-static void count_request(const ai_request_t *air)
+static void count_request(const ai_request_t *air, status_count_e outcome)
 {
     const char *target = ai->note_get(air, AI_NOTE_TARGET);
     int line = target ? status_table_line(table, target) : STATUS_SERVER;
-    status_count_e outcome = outcome_of(air);
     apr_int64_t first = number_of(air, AI_NOTE_TIME_FIRST_US);
 
     add(line, STATUS_REQUESTS, 1);
@@ -179,12 +183,29 @@ static void count_request(const ai_request_t *air)
 
 static int on_log_transaction(request_rec *r)
 {
-    const ai_request_t *air = table ? ai->request_of(r) : NULL;
+    static const char *const words[STATUS_COUNTS_N] = {
+        [STATUS_ANSWERS] = "answer",         [STATUS_PROVIDER_ERRORS] = "provider-error",
+        [STATUS_FAILURES] = "failure",       [STATUS_REFUSALS] = "refusal",
+        [STATUS_CLIENT_ABORTS] = "client-abort",
+    };
+    const ai_request_t *air = ai->request_of(r);
 
     if (air) {
-        count_request(air);
+        status_count_e outcome = outcome_of(air);
+
+        if (table) {
+            count_request(air, outcome);
+        }
+        status_metrics_request(air, words[outcome],
+                               outcome == STATUS_REFUSALS ? reason_of(air) : NULL);
     }
     return DECLINED;
+}
+
+static int on_settle(ai_request_t *air)
+{
+    status_metrics_settled(air);
+    return OK;
 }
 
 /* ------------------------------------------------------------------ hooks, the module */
@@ -213,6 +234,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     if (table) {
         status_table_prune(table); /* who ended while no generation had this module loaded */
     }
+    status_metrics_prepare(s, ai, table);
     return OK;
 }
 
@@ -247,6 +269,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_header_parser(on_header_parser, NULL, NULL, APR_HOOK_FIRST);
     AI_STAGE(attempt, on_attempt);
+    AI_STAGE(settle, on_settle);
+    status_metrics_register();
+    status_scrape_register();
     /* Behind the core, which settles the request at APR_HOOK_REALLY_FIRST. */
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_FIRST);
     APR_OPTIONAL_HOOK(ap, status_hook, on_status, NULL, NULL, APR_HOOK_MIDDLE);
