@@ -23,7 +23,7 @@
 #define CELLS 131072u
 #define CELLS_ALL (CELLS - 16384u)
 #define OWNERS 256u /* metrics, in all versions that there were; a power of two */
-#define NAME_SLOTS (2u * AI_METRICS_NAMES)
+#define NAME_SLOTS 512u /* a power of two, well above AI_METRICS_NAMES */
 #define TEXT_WORDS (AI_METRICS_TEXT / WORD)
 
 typedef struct owner_t {

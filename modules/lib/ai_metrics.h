@@ -21,7 +21,7 @@
 #define AI_METRICS_LAYOUT 1
 
 /* Series of one metric, and of all, before "other". */
-#define AI_METRICS_EACH 512
+#define AI_METRICS_EACH 1024
 #define AI_METRICS_ALL 6144
 /* The longest value of a label; a longer one is "other". All values of a series have 240 bytes, with
  * one more for each; where that is too little the open ones are "other". */
@@ -29,7 +29,7 @@
 /* Bytes of all values of a series, each with the NUL that ends it. */
 #define AI_METRICS_TEXT 240
 /* Names that are known (ai_metrics_know). */
-#define AI_METRICS_NAMES 512
+#define AI_METRICS_NAMES 200
 
 #define AI_METRICS_OTHER "other"
 

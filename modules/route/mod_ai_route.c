@@ -16,6 +16,7 @@
 
 #include "dialects.h"
 #include "route_custody.h"
+#include "route_metrics.h"
 #include "route_private.h"
 #include "route_retry.h"
 #include "route_rule.h"
@@ -246,6 +247,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    route_metrics_register();
     route_status_register();
     AI_STAGE(plan, on_plan);
     AI_STAGE(forward, on_forward);

@@ -226,16 +226,19 @@ static call_t *call_of(const ai_request_t *air)
 
 /* -------------------------------------------------------------------------- the attempts */
 
-/* NULL: it was well. */
+/* The status, where that is what was wrong; "": it was well. */
 static const char *error_of(const ai_request_t *air, const ai_attempt_t *attempt)
 {
     if (attempt->outcome == AI_OUTCOME_GONE || air->finish == AI_FINISH_CLIENT_ABORT) {
         return "client-abort";
     }
-    if (attempt->outcome == AI_OUTCOME_FAILED || air->finish == AI_FINISH_ERROR) {
-        return attempt->reason ? attempt->reason : "status";
+    if (attempt->status >= 400) {
+        return apr_itoa(air->r->pool, attempt->status);
     }
-    return attempt->status >= 400 ? "status" : NULL;
+    if (attempt->outcome == AI_OUTCOME_FAILED || air->finish == AI_FINISH_ERROR) {
+        return attempt->reason ? attempt->reason : "broken";
+    }
+    return "";
 }
 
 void status_metrics_attempt(const ai_request_t *air, const ai_attempt_t *attempt)
@@ -247,11 +250,11 @@ void status_metrics_attempt(const ai_request_t *air, const ai_attempt_t *attempt
     }
     error = error_of(air, attempt);
     call_of(air)->target = attempt->target;
-    if (!error && air->ask.model) {
+    if (!*error && air->ask.model) {
         ai_metrics_know(memory, air->ask.model);
     }
     set_models(values, air, attempt->target, attempt->model);
-    values[5] = or_none(error);
+    values[5] = error;
     ai_metrics_measure(memory, &rows[CLIENT_DURATION], values, attempt->took_us);
     ai_metrics_measure(memory, &rows[ATTEMPTS],
                        (const char *[]){ values[4], values[2], values[3],
@@ -321,14 +324,25 @@ static void count_times(const ai_request_t *air, const call_t *call, const char 
     }
 }
 
+static const char *error_of_request(const ai_request_t *air, const char *outcome)
+{
+    const char *deny = ai->note_get(air, AI_NOTE_DENY);
+
+    if (strcmp(outcome, "answer") == 0) {
+        return "";
+    }
+    return deny ? word_of(deny) : air->r->status >= 400 ? apr_itoa(air->r->pool, air->r->status)
+                                                        : outcome;
+}
+
 /* A request that was sent to a target. */
 static void count_call(const ai_request_t *air, const call_t *call, const char *outcome)
 {
-    const char *models[AI_METRIC_LABELS], *deny = ai->note_get(air, AI_NOTE_DENY);
+    const char *models[AI_METRIC_LABELS];
     const char *cost = apr_table_get(air->r->notes, "ai-cost-nanousd");
 
     set_models(models, air, call->target, ai->note_get(air, AI_NOTE_MODEL_SERVED));
-    count_times(air, call, models, strcmp(outcome, "answer") == 0 ? "" : deny ? word_of(deny) : outcome);
+    count_times(air, call, models, error_of_request(air, outcome));
     count_tokens(air, models);
     if (cost) {
         ai_metrics_measure(memory, &rows[COST], (const char *[]){ models[2], models[3], models[4] },

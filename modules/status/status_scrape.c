@@ -12,6 +12,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_protocol.h>
+#include <http_request.h>
 
 #include "ai_metrics_text.h"
 #include "status_metrics.h"
@@ -81,7 +82,7 @@ static int on_handler(request_rec *r)
     if (!r->handler || strcmp(r->handler, HANDLER) != 0) {
         return DECLINED;
     }
-    r->allowed |= AP_METHOD_BIT << M_GET;
+    ap_allow_methods(r, REPLACE_ALLOW, "GET", NULL);
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
