@@ -100,20 +100,46 @@ static apr_uint64_t mix(apr_uint64_t sum, apr_uint64_t word)
     return sum ^ (sum >> 29);
 }
 
-static apr_uint64_t mix_text(apr_uint64_t sum, const char *text, apr_size_t n)
+static apr_uint64_t word_at(const char *text)
 {
     apr_uint64_t word;
 
-    for (sum = mix(sum, n); n >= WORD; text += WORD, n -= WORD) {
-        memcpy(&word, text, WORD);
-        sum = mix(sum, word);
+    memcpy(&word, text, WORD);
+    return word;
+}
+
+/* Of at most 7 bytes. */
+static apr_uint64_t short_word(const char *text, apr_size_t n)
+{
+    apr_uint32_t low, high;
+
+    if (n >= 4) {
+        memcpy(&low, text, 4);
+        memcpy(&high, text + n - 4, 4); /* the two may overlap: the length is in the sum, too */
+        return low | (apr_uint64_t)high << 32;
     }
-    if (n) {
-        word = 0;
-        memcpy(&word, text, n);
-        sum = mix(sum, word);
+    return n ? (apr_uint64_t)(unsigned char)text[0] | (apr_uint64_t)(unsigned char)text[n / 2] << 8
+                   | (apr_uint64_t)(unsigned char)text[n - 1] << 16
+             : 0;
+}
+
+static apr_uint64_t sum_of_text(const char *text, apr_size_t n)
+{
+    apr_uint64_t sum = n * APR_UINT64_C(0xd6e8feb86659fd93);
+    const char *end = text + n;
+
+    if (n < WORD) {
+        return mix(sum, short_word(text, n));
     }
-    return sum;
+    for (; text + WORD < end; text += WORD) {
+        sum = mix(sum, word_at(text));
+    }
+    return mix(sum, word_at(end - WORD));
+}
+
+static apr_uint64_t mix_text(apr_uint64_t sum, const char *text, apr_size_t n)
+{
+    return mix(sum, sum_of_text(text, n));
 }
 
 static apr_uint64_t not_zero(apr_uint64_t sum)
