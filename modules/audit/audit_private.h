@@ -124,4 +124,12 @@ apr_status_t audit_spool_note(const ai_uuid_t *id, ai_slice_t json);
 /* A call whose begin is there will have no end. */
 void audit_spool_forget(void);
 
+/* ------------------------------------------------------------------- audit_metrics.c */
+
+/* A record was given to the spool: "begin" or "end"; "written" or "refused". */
+void audit_metrics_record(const char *type, const char *result);
+/* The disk may have lost what was given to it. */
+void audit_metrics_sync_failed(void);
+void audit_metrics_register(void);
+
 #endif

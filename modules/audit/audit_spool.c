@@ -159,6 +159,7 @@ apr_status_t audit_spool_begin(const ai_uuid_t *id, ai_slice_t json)
             say_all_is_well(here);
         }
     }
+    audit_metrics_record("begin", rv == APR_SUCCESS ? "written" : "refused");
     return rv;
 }
 
@@ -216,6 +217,7 @@ void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_
         return;
     }
     rv = append(here, &record, &end.position);
+    audit_metrics_record("end", rv == APR_SUCCESS ? "written" : "refused");
     if (rv != APR_SUCCESS) {
         end.position = 0;
         end.redeems = record.redeems;
@@ -271,6 +273,7 @@ static void sync_once(audit_spool_t *at, ai_spool_t *spool, int at_once)
     ai_spool_state_t state;
 
     if (rv != APR_SUCCESS) {
+        audit_metrics_sync_failed();
         note_loss(at, spool, rv);
         return;
     }

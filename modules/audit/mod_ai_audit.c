@@ -155,6 +155,7 @@ static void register_hooks(apr_pool_t *p)
     AI_STAGE(attempt, on_attempt);
     AI_STAGE(observe, on_observe);
     AI_STAGE(settle, on_settle);
+    audit_metrics_register();
     /* Before the core, which settles the request at APR_HOOK_REALLY_FIRST where that was not done. */
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST - 1);
 }

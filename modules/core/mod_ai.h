@@ -329,9 +329,9 @@ struct ai_scrape_t {
 };
 
 /*
- * For who measures: each module shows its metrics, each once, and no others. It reads, blocks on
- * nothing but what is written to the scraper, and holds no lock meanwhile. What is returned means
- * nothing, but must be OK or DECLINED.
+ * For who measures: each module shows its metrics, each once, and no others. It may look into files,
+ * but waits for nobody, and holds no lock while it shows. What is returned means nothing, but must be
+ * OK or DECLINED.
  */
 APR_DECLARE_EXTERNAL_HOOK(ai, AI, int, ai_metrics, (ai_scrape_t * scrape))
 

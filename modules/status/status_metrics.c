@@ -50,6 +50,8 @@ static const apr_int64_t usage[] = { 1, 4, 16, 64, 256, 1024, 4096, 16384, 65536
 /* Of our own. */
 static const apr_int64_t overhead_us[] = { 50, 100, 200, 300, 500, 750, 1000, 2000, 5000, 10000,
                                            25000, 50000, 100000, 250000, 1000000, 0 };
+static const apr_int64_t estimate[] = { 250, 500, 750, 900, 1000, 1100, 1250, 1500, 2000, 3000, 5000,
+                                        10000, 30000, 100000, 1000000, 0 };
 
 typedef enum row_e {
     BUILD,
@@ -58,7 +60,6 @@ typedef enum row_e {
     ATTEMPTS,
     TOKENS,
     COST,
-    SAVED,
     CACHE,
     LIMITED,
     GUARD,
@@ -67,6 +68,7 @@ typedef enum row_e {
     PER_TOKEN,
     CLIENT_DURATION,
     USAGE,
+    ESTIMATE,
     OVERHEAD,
     IN_FLIGHT,
     TARGET_IN_FLIGHT,
@@ -106,9 +108,6 @@ static ai_metric_t rows[ROWS_N] = {
     [COST] = { .name = "ai_cost_usd_total", .kind = AI_METRIC_COUNTER, .unit = AI_METRIC_USD,
         .help = "What requests have cost, by the price book",
         .labels = { "gen_ai_request_model", "gen_ai_response_model", "target" }, .open = 7 },
-    [SAVED] = { .name = "ai_saved_usd_total", .kind = AI_METRIC_COUNTER, .unit = AI_METRIC_USD,
-        .help = "What answers from the gateway's cache would have cost",
-        .labels = { "gen_ai_request_model" }, .open = 1 },
     [CACHE] = { .name = "ai_cache_requests_total", .kind = AI_METRIC_COUNTER,
         .help = "Requests by what the gateway's cache said", .labels = { "result" }, .open = 1 },
     [LIMITED] = { .name = "ai_limited_requests_total", .kind = AI_METRIC_COUNTER,
@@ -134,6 +133,10 @@ static ai_metric_t rows[ROWS_N] = {
     [USAGE] = { .name = "gen_ai_client_token_usage", .kind = AI_METRIC_HISTOGRAM, .bounds = usage,
         .help = "Tokens of a request, input and output",
         .labels = { MODEL_LABELS, "gen_ai_token_type" }, .open = MODEL_OPEN },
+    [ESTIMATE] = { .name = "ai_estimate_ratio", .kind = AI_METRIC_HISTOGRAM,
+        .unit = AI_METRIC_RATIO, .bounds = estimate,
+        .help = "The most tokens that a call was thought to take, against those that it took",
+        .labels = { "gen_ai_token_type", "gen_ai_request_model" }, .open = 2 },
     [OVERHEAD] = { .name = "ai_overhead_seconds", .kind = AI_METRIC_HISTOGRAM,
         .unit = AI_METRIC_SECONDS, .bounds = overhead_us,
         .help = "Time that requests spent in the gateway itself", .labels = { "endpoint" } },
@@ -307,6 +310,27 @@ static void count_tokens(const ai_request_t *air, const char *const *models)
     }
 }
 
+/* In thousandths; the provider's own count is what is true. */
+static void count_estimates(const ai_request_t *air, const char *model)
+{
+    const struct {
+        const char *type;
+        apr_int64_t most;
+        apr_int64_t n;
+    } sides[] = {
+        { "input", air->reserved.prompt, air->usage.prompt },
+        { "output", air->reserved.completion, air->usage.completion },
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+        if (sides[i].most >= 0 && sides[i].n > 0 && sides[i].most < APR_INT64_MAX / 1000) {
+            ai_metrics_measure(memory, &rows[ESTIMATE], (const char *[]){ sides[i].type, model },
+                               sides[i].most * 1000 / sides[i].n);
+        }
+    }
+}
+
 static void count_times(const ai_request_t *air, const call_t *call, const char **models,
                         const char *error)
 {
@@ -344,6 +368,7 @@ static void count_call(const ai_request_t *air, const call_t *call, const char *
     set_models(models, air, call->target, ai->note_get(air, AI_NOTE_MODEL_SERVED));
     count_times(air, call, models, error_of_request(air, outcome));
     count_tokens(air, models);
+    count_estimates(air, models[2]);
     if (cost) {
         ai_metrics_measure(memory, &rows[COST], (const char *[]){ models[2], models[3], models[4] },
                            apr_atoi64(cost));
@@ -363,7 +388,7 @@ static void count_word(const ai_request_t *air, row_e row, const char *note)
 
 void status_metrics_request(const ai_request_t *air, const char *outcome, const char *reason)
 {
-    const char *endpoint = ai_endpoint_name(air->endpoint), *saved;
+    const char *endpoint = ai_endpoint_name(air->endpoint);
     const call_t *call;
     apr_int64_t overhead;
 
@@ -389,11 +414,6 @@ void status_metrics_request(const ai_request_t *air, const char *outcome, const 
     count_word(air, CACHE, "ai-cache");
     count_word(air, LIMITED, "ai-limit");
     count_word(air, GUARD, "ai-guard");
-    saved = apr_table_get(air->r->notes, "ai-saved-nanousd");
-    if (saved) {
-        ai_metrics_measure(memory, &rows[SAVED], (const char *[]){ asked_model(air) },
-                           apr_atoi64(saved));
-    }
 }
 
 /* ------------------------------------------------------------------------------- showing */

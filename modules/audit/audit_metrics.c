@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit_metrics.c - how is the spool, for who measures?
+ *
+ * What a child does is counted as it is done. What lies in the folder is looked up when somebody
+ * asks: all children's segments, and how far they were shipped, by whomever.
+ *
+ * Lives in: the thread of a record, or of who asks.  Shared state: none.
+ * May block: who asks, on the disk.
+ */
+
+#include <apr_strings.h>
+
+#include "ai_spool.h"
+#include "audit_private.h"
+
+typedef enum row_e {
+    RECORDS,
+    SYNC_FAILURES,
+    SEGMENTS,
+    BYTES,
+    UNSHIPPED,
+    LAG,
+    READABLE,
+    ROWS_N
+} row_e;
+
+/* clang-format off */
+static ai_metric_t rows[ROWS_N] = {
+    [RECORDS] = { .name = "ai_audit_records_total", .kind = AI_METRIC_COUNTER,
+        .help = "Records that were given to the spool, and what became of them",
+        .labels = { "type", "result" } },
+    [SYNC_FAILURES] = { .name = "ai_audit_sync_failures_total", .kind = AI_METRIC_COUNTER,
+        .help = "How often the disk may have lost records" },
+    [SEGMENTS] = { .name = "ai_audit_spool_segments", .kind = AI_METRIC_GAUGE,
+        .help = "Files in the spool" },
+    [BYTES] = { .name = "ai_audit_spool_bytes", .kind = AI_METRIC_GAUGE, .unit = AI_METRIC_BYTES,
+        .help = "What is in the spool" },
+    [UNSHIPPED] = { .name = "ai_audit_unshipped_bytes", .kind = AI_METRIC_GAUGE,
+        .unit = AI_METRIC_BYTES, .help = "What is in the spool and was not shipped yet" },
+    [LAG] = { .name = "ai_audit_ship_lag_seconds", .kind = AI_METRIC_GAUGE,
+        .unit = AI_METRIC_SECONDS, .help = "How old the oldest record is that was not shipped yet" },
+    [READABLE] = { .name = "ai_audit_spool_readable", .kind = AI_METRIC_GAUGE,
+        .help = "1; 0 when the spool's folder cannot be read" },
+};
+/* clang-format on */
+
+void audit_metrics_record(const char *type, const char *result)
+{
+    audit_ai->measure(&rows[RECORDS], (const char *[]){ type, result }, 1);
+}
+
+void audit_metrics_sync_failed(void)
+{
+    audit_ai->measure(&rows[SYNC_FAILURES], NULL, 1);
+}
+
+/* ----------------------------------------------------------------------------- the folder */
+
+typedef struct depth_t {
+    int segments;
+    apr_off_t bytes;
+    apr_off_t unshipped;
+    apr_interval_time_t lag;
+} depth_t;
+
+/* How far a segment was shipped; NULL: not at all. */
+static const ai_spool_mark_t *mark_of(const apr_array_header_t *marks, const ai_uuid_t *segment)
+{
+    int i;
+
+    for (i = 0; i < marks->nelts; i++) {
+        const ai_spool_mark_t *mark = &APR_ARRAY_IDX(marks, i, ai_spool_mark_t);
+
+        if (memcmp(&mark->segment, segment, sizeof(*segment)) == 0) {
+            return mark;
+        }
+    }
+    return NULL;
+}
+
+/* When the first record behind that place came; 0: there is none yet. */
+static apr_time_t first_after(apr_pool_t *p, const char *folder, const ai_uuid_t *segment,
+                              const ai_spool_place_t *place)
+{
+    ai_spool_reader_t *reader;
+    ai_spool_frame_t frame;
+    apr_time_t time = 0;
+
+    if (ai_spool_reader_open(p, folder, segment, place, &reader) == APR_SUCCESS) {
+        if (ai_spool_read(reader, &frame) == AI_SPOOL_FRAME && frame.type != AI_SPOOL_CLOSE) {
+            time = frame.time;
+        }
+        ai_spool_reader_close(reader);
+    }
+    return time;
+}
+
+static apr_status_t look(apr_pool_t *p, const char *folder, depth_t *depth)
+{
+    apr_array_header_t *segments, *marks;
+    apr_time_t now = apr_time_now(), first;
+    const char *wrong;
+    apr_status_t rv = ai_spool_list(p, folder, &segments);
+    int i;
+
+    if (rv == APR_SUCCESS) {
+        rv = ai_spool_checkpoint_read(p, folder, &marks, &wrong);
+    }
+    for (i = 0; rv == APR_SUCCESS && i < segments->nelts; i++) {
+        const ai_spool_segment_t *segment = &APR_ARRAY_IDX(segments, i, ai_spool_segment_t);
+        const ai_spool_mark_t *mark = mark_of(marks, &segment->id);
+        apr_off_t shipped = mark ? mark->place.offset : 0;
+
+        depth->segments++;
+        depth->bytes += segment->size;
+        if (segment->size <= shipped) {
+            continue;
+        }
+        depth->unshipped += segment->size - shipped;
+        if (depth->lag > 0 && now - ai_uuid_time(&segment->id) <= depth->lag) {
+            continue; /* it began after the oldest one came */
+        }
+        first = first_after(p, folder, &segment->id, mark ? &mark->place : NULL);
+        if (first && now - first > depth->lag) {
+            depth->lag = now - first;
+        }
+    }
+    return rv;
+}
+
+static int on_metrics(ai_scrape_t *scrape)
+{
+    const char *folder = audit_server ? audit_server->folder : NULL;
+    depth_t depth = { 0, 0, 0, 0 };
+    int readable = folder && look(scrape->r->pool, folder, &depth) == APR_SUCCESS, row;
+    const struct {
+        row_e row;
+        apr_int64_t n;
+    } gauges[] = {
+        { SEGMENTS, depth.segments }, { BYTES, depth.bytes }, { UNSHIPPED, depth.unshipped },
+        { LAG, depth.lag },
+    };
+
+    for (row = RECORDS; row <= SYNC_FAILURES; row++) {
+        scrape->family(scrape, &rows[row]);
+    }
+    for (row = 0; row < (int)(sizeof(gauges) / sizeof(gauges[0])); row++) {
+        scrape->family(scrape, &rows[gauges[row].row]);
+        if (readable) {
+            scrape->sample(scrape, NULL, gauges[row].n);
+        }
+    }
+    scrape->family(scrape, &rows[READABLE]);
+    if (folder) {
+        scrape->sample(scrape, NULL, readable);
+    }
+    return OK;
+}
+
+void audit_metrics_register(void)
+{
+    AI_STAGE(metrics, on_metrics);
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# metrics.t - do the metrics say how the spool is, and what became of records?
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use Gate ();
+use Metrics ();
+use OwnServer ();
+use Spool ();
+use Test::More;
+
+my $folder = tempdir('ai-spool-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/spool';
+my $server = OwnServer->new(children => 4, conf => <<"END");
+AIAuditSpool $folder
+<AITarget sim>
+    AITargetURL http://127.0.0.1:$ENV{AI_SIM_PORT}/v1
+</AITarget>
+<Location /v1>
+    AIEngine On
+    AIAnonymous On
+    AIAudit On
+    AIRoute m sim
+</Location>
+<Location /metrics>
+    SetHandler ai-metrics
+</Location>
+END
+
+my $seen = Metrics::read_from($server);
+is_deeply([map { $seen->sum($_) } qw(ai_audit_records_total ai_audit_ship_lag_seconds ai_audit_sync_failures_total)],
+          [0, 0, 0], 'before there is a record nothing waits');
+is($seen->sum('ai_audit_spool_readable'), 1, 'the spool can be read');
+
+my $calls = 12;
+my $id;
+for (1 .. $calls) {
+    my $answer = $server->caller->request(path => '/v1/chat/completions', body => Gate::chat());
+    $id = $answer->{headers}{'x-request-id'};
+}
+$server->caller->request(path => '/v1/chat/completions', body => '{');
+Spool::await_end($folder, $id);
+$seen = Metrics::await($server, 'all records', sub { $_[0]->sum('ai_audit_records_total', type => 'end') == $calls + 1 });
+my %types;
+$types{ $_->{type} }++ for Spool::records($folder);
+for my $type (qw(begin end)) {
+    is($seen->sum('ai_audit_records_total', type => $type, result => 'written'), $types{$type},
+       "as many a $type as there are on the disk");
+}
+my @files = grep { -f } glob("$folder/*.seg*");
+@files = grep { -f && !/checkpoint|lock/ } glob("$folder/*") if !@files;
+my $bytes = 0;
+$bytes += -s $_ for @files;
+is($seen->sum('ai_audit_spool_segments'), scalar(@files), 'segments are files');
+is($seen->sum('ai_audit_spool_bytes'), $bytes, 'and bytes are theirs');
+is($seen->sum('ai_audit_unshipped_bytes'), $bytes, 'nothing was shipped');
+my $lag = $seen->sum('ai_audit_ship_lag_seconds');
+cmp_ok($lag, '>', 0, 'so the oldest record waits');
+cmp_ok(Metrics::read_from($server)->sum('ai_audit_ship_lag_seconds'), '>', $lag, 'and grows older');
+
+# A folder that is away cannot be read; who asks learns of it and gets the rest.
+rename($folder, "$folder.away") or die "$folder: $!\n";
+$seen = Metrics::read_from($server);
+is($seen->sum('ai_audit_spool_readable'), 0, 'a folder that is away cannot be read');
+is(scalar($seen->samples('ai_audit_spool_bytes')), 0, 'and no number is made up');
+is($seen->sum('ai_audit_records_total', type => 'end'), $calls + 1, 'what was counted is there');
+rename("$folder.away", $folder) or die "$folder: $!\n";
+$server->stop;
+done_testing();
