@@ -12,6 +12,7 @@
 
 #include "ai_version.h"
 #include "aictl.h"
+#include "search.h"
 
 int complain(int status, const char *wrong)
 {
@@ -22,10 +23,12 @@ int complain(int status, const char *wrong)
 static int help(void)
 {
     printf("usage: aictl key COMMAND [OPTION]... [ID]...\n       aictl db COMMAND [OPTION]...\n"
-           "       aictl audit COMMAND [OPTION]...\n\n");
+           "       aictl audit COMMAND [OPTION]...\n       aictl usage --by NAME [OPTION]... [FILTER]...\n"
+           "       aictl explain [OPTION]... ID\n\n");
     key_usage();
     db_usage();
     audit_usage();
+    search_usage();
     source_usage();
     printf("\naictl --version   aictl --help   man aictl\n");
     return DONE_WELL;
@@ -55,12 +58,18 @@ int main(int argc, const char *const *argv)
     else if (argc >= 3 && strcmp(argv[1], "audit") == 0) {
         status = audit_command(pool, argc - 2, argv + 2);
     }
+    else if (argc >= 2 && strcmp(argv[1], "usage") == 0) {
+        status = usage_command(pool, argc - 1, argv + 1);
+    }
+    else if (argc >= 2 && strcmp(argv[1], "explain") == 0) {
+        status = explain_command(pool, argc - 1, argv + 1);
+    }
     else if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("aictl %s\n", AI_VERSION);
         status = DONE_WELL;
     }
     else {
-        status = complain(MISUSED, "usage: aictl key|db|audit COMMAND [OPTION]... [ID]...; aictl --help");
+        status = complain(MISUSED, "usage: aictl key|db|audit|usage|explain ...; aictl --help");
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == DONE_WELL) {
         status = complain(FAILED, "what was to be printed could not be");

@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "audit_commands.h"
+#include "search.h"
 
 /* Each command is a row here. */
 static const struct {
@@ -16,6 +17,10 @@ static const struct {
     audit_command_fn *run;
     const char *usage;
 } commands[] = {
+    { "search", search_command, "[LISTING]... [--order newest|oldest] [FILTER]..." },
+    { "tail", tail_command, "[--limit N] [--follow [--interval SPAN]] [FILTER]..." },
+    { "show", show_command, "[--json | --prompt | --answer] [--spool DIR] ID" },
+    { "export", export_command, "[--format jsonl|csv|proof] [FILTER]..." },
     { NULL, NULL, NULL },
 };
 
