@@ -191,6 +191,11 @@ void ai_anthropic_usage(ai_slice_t object, ai_usage_t *usage)
     ai_field_keep(&usage->completion, ai_field_count(object, "output_tokens"));
     ai_field_keep(&usage->reasoning,
                   ai_field_count(ai_json_get(object, "output_tokens_details"), "thinking_tokens"));
+    ai_field_keep(&usage->written_1h, ai_field_count(ai_json_get(object, "cache_creation"),
+                                                     "ephemeral_1h_input_tokens"));
+    ai_field_keep(&usage->searches, ai_field_count(ai_json_get(object, "server_tool_use"),
+                                                   "web_search_requests"));
+    ai_service_keep(&usage->service, ai_json_get(object, "service_tier"));
 }
 
 ai_finish_e ai_anthropic_finish(ai_slice_t reason)

@@ -418,7 +418,7 @@ static void read_choices(reader_t *reader, ai_slice_t choices, ai_finish_e *fini
     }
 }
 
-enum { ID, MODEL, CREATED, CHOICES, USAGE, ROOT_WORDS };
+enum { ID, MODEL, CREATED, CHOICES, USAGE, SERVICE, ROOT_WORDS };
 
 static const ai_slice_t root_words[ROOT_WORDS] = {
     [ID] = AI_WORD("id"),
@@ -426,6 +426,7 @@ static const ai_slice_t root_words[ROOT_WORDS] = {
     [CREATED] = AI_WORD("created"),
     [CHOICES] = AI_WORD("choices"),
     [USAGE] = AI_WORD("usage"),
+    [SERVICE] = AI_WORD("service_tier"),
 };
 
 static void find_root(const ai_json_doc_t *doc, ai_slice_t *found)
@@ -503,5 +504,6 @@ int openai_read_whole(apr_pool_t *p, const ai_json_doc_t *doc, ai_stream_t *stre
     tell_begin(reader, found);
     read_choices(reader, found[CHOICES], &stream->finish);
     openai_read_usage(found[USAGE], &stream->usage);
+    ai_service_keep(&stream->usage.service, found[SERVICE]);
     return 1;
 }

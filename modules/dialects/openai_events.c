@@ -88,6 +88,7 @@ typedef struct parts_t {
     ai_slice_t type;
     ai_slice_t object;
     ai_slice_t response;
+    ai_slice_t service;
     ai_slice_t x_groq;       /* Groq's own: usage of a stream, and errors in mid-stream */
     ai_slice_t usage_member; /* with the comma before it; absent when it is the first member */
 } parts_t;
@@ -126,6 +127,9 @@ static int read_parts(ai_slice_t data, parts_t *parts)
         }
         else if (ai_json_key_is(member.key, "response")) {
             parts->response = member.value;
+        }
+        else if (ai_json_key_is(member.key, "service_tier")) {
+            parts->service = member.value;
         }
         else if (ai_json_key_is(member.key, "x_groq")) {
             parts->x_groq = member.value;
@@ -170,6 +174,7 @@ static ai_event_e read_other(apr_pool_t *p, ai_stream_t *stream, const parts_t *
 {
     openai_read_usage(parts->usage, &stream->usage);
     openai_read_usage(ai_json_get(parts->response, "usage"), &stream->usage);
+    ai_service_keep(&stream->usage.service, ai_json_get(parts->response, "service_tier"));
     if (ai_json_string_is(parts->type, "error")) {
         return failed(p, stream, data);
     }
@@ -220,6 +225,7 @@ ai_event_e ai_openai_read_event(apr_pool_t *event_pool, ai_stream_t *stream,
         return failed(event_pool, stream, parts.x_groq);
     }
     openai_read_usage(ai_json_get(parts.x_groq, "usage"), &stream->usage);
+    ai_service_keep(&stream->usage.service, parts.service);
     if (!ai_endpoint_gives_chunks(stream->endpoint) && !parts.choices.p) {
         return read_other(event_pool, stream, &parts, data);
     }
@@ -234,13 +240,14 @@ ai_event_e ai_openai_read_event(apr_pool_t *event_pool, ai_stream_t *stream,
     return speaks ? AI_EVENT_CONTENT : AI_EVENT_LIFECYCLE;
 }
 
-enum { ANSWER_USAGE, ANSWER_CHOICES, ANSWER_STATUS, ANSWER_META };
+enum { ANSWER_USAGE, ANSWER_CHOICES, ANSWER_STATUS, ANSWER_META, ANSWER_SERVICE };
 
 const char *const ai_openai_answer_members[] = {
     [ANSWER_USAGE] = "usage",
     [ANSWER_CHOICES] = "choices",
     [ANSWER_STATUS] = "status",
     [ANSWER_META] = "meta",
+    [ANSWER_SERVICE] = "service_tier",
     NULL,
 };
 
@@ -253,6 +260,8 @@ static void read_rerank_usage(const ai_pick_t *pick, ai_usage_t *usage)
     if (!openai_read_usage(ai_json_get(meta, "tokens"), usage)) {
         openai_read_usage(ai_json_get(meta, "billed_units"), usage);
     }
+    ai_field_keep(&usage->searches,
+                  ai_field_count(ai_json_get(meta, "billed_units"), "search_units"));
     if (usage->prompt < 0) {
         ai_field_keep(&usage->prompt,
                       ai_field_count(ai_pick_get(pick, ANSWER_USAGE), "total_tokens"));
@@ -267,6 +276,7 @@ void ai_openai_read_answer(ai_endpoint_e ep, const ai_pick_t *pick, ai_usage_t *
     ai_finish_e found = AI_FINISH_NONE;
 
     openai_read_usage(ai_pick_get(pick, ANSWER_USAGE), usage);
+    ai_service_keep(&usage->service, ai_pick_get(pick, ANSWER_SERVICE));
     if (ep == AI_ENDPOINT_RERANK) {
         read_rerank_usage(pick, usage);
     }

@@ -19,7 +19,7 @@
  * Responses, DeepSeek's cache. */
 enum {
     PROMPT, INPUT, COMPLETION, OUTPUT, TOTAL, PROMPT_DETAILS, INPUT_DETAILS, COMPLETION_DETAILS,
-    OUTPUT_DETAILS, CACHE_HIT, USAGE_N
+    OUTPUT_DETAILS, CACHE_HIT, SECONDS, USAGE_N
 };
 
 static const ai_slice_t usage_words[USAGE_N] = {
@@ -33,10 +33,11 @@ static const ai_slice_t usage_words[USAGE_N] = {
     [COMPLETION_DETAILS] = AI_WORD("completion_tokens_details"),
     [OUTPUT_DETAILS] = AI_WORD("output_tokens_details"),
     [CACHE_HIT] = AI_WORD("prompt_cache_hit_tokens"),
+    [SECONDS] = AI_WORD("seconds"),
 };
 
 /* The details that are read; what went into the cache has had other names. */
-enum { CACHED, WRITTEN, CREATED, CREATED_INPUT, REASONED, DETAILS_N };
+enum { CACHED, WRITTEN, CREATED, CREATED_INPUT, REASONED, AUDIO, PICTURES, DETAILS_N };
 
 static const ai_slice_t detail_words[DETAILS_N] = {
     [CACHED] = AI_WORD("cached_tokens"),
@@ -44,6 +45,8 @@ static const ai_slice_t detail_words[DETAILS_N] = {
     [CREATED] = AI_WORD("cache_creation_tokens"),
     [CREATED_INPUT] = AI_WORD("cache_creation_input_tokens"),
     [REASONED] = AI_WORD("reasoning_tokens"),
+    [AUDIO] = AI_WORD("audio_tokens"),
+    [PICTURES] = AI_WORD("image_tokens"),
 };
 
 static ai_slice_t object_of(ai_slice_t one, ai_slice_t other)
@@ -87,6 +90,11 @@ int openai_read_usage(ai_slice_t object, ai_usage_t *usage)
     ai_field_keep(&usage->written, ai_field_tokens(in[WRITTEN].p ? in[WRITTEN]
                                                    : in[CREATED].p ? in[CREATED]
                                                                    : in[CREATED_INPUT]));
+    ai_field_keep(&usage->prompt_audio, ai_field_tokens(in[AUDIO]));
+    ai_field_keep(&usage->prompt_image, ai_field_tokens(in[PICTURES]));
+    ai_field_keep(&usage->completion_audio, ai_field_tokens(out[AUDIO]));
+    ai_field_keep(&usage->completion_image, ai_field_tokens(out[PICTURES]));
+    ai_field_keep(&usage->seconds, ai_field_tokens(found[SECONDS]));
     return prompt >= 0 || completion >= 0;
 }
 

@@ -2,6 +2,7 @@
 /* ai_chat.c - the words for endpoints and endings, and what endpoints have in common. */
 
 #include "ai_chat.h"
+#include "ai_json.h"
 
 enum {
     PASSES = 1, /* ai_endpoint_passes(), and so on */
@@ -91,4 +92,47 @@ const char *ai_finish_name(ai_finish_e finish)
     };
 
     return names[finish];
+}
+
+/* Each class's own word comes first; then other words for it. */
+static const struct {
+    const char *word;
+    ai_service_e service;
+} services[] = {
+    { "standard", AI_SERVICE_STANDARD },   { "batch", AI_SERVICE_BATCH },
+    { "flex", AI_SERVICE_FLEX },           { "priority", AI_SERVICE_PRIORITY },
+    { "balanced", AI_SERVICE_BALANCED },   { "ultrafast", AI_SERVICE_ULTRAFAST },
+    { "default", AI_SERVICE_STANDARD },    { "auto", AI_SERVICE_STANDARD },
+    { "on_demand", AI_SERVICE_STANDARD },  { "scale", AI_SERVICE_STANDARD },
+    { "fast", AI_SERVICE_PRIORITY },
+};
+
+#define WORDS_N ((int)(sizeof(services) / sizeof(services[0])))
+
+void ai_service_keep(ai_service_e *service, ai_slice_t value)
+{
+    int i;
+
+    if (ai_json_type(value) != AI_JSON_STRING) {
+        return;
+    }
+    for (i = 0; i < WORDS_N && !ai_json_string_is(value, services[i].word); i++) {
+        continue;
+    }
+    *service = i < WORDS_N ? services[i].service : AI_SERVICE_OTHER;
+}
+
+const char *ai_service_name(ai_service_e service)
+{
+    return services[service].word;
+}
+
+ai_service_e ai_service_of(const char *word)
+{
+    int i;
+
+    for (i = 0; i < WORDS_N && strcmp(word, services[i].word) != 0; i++) {
+        continue;
+    }
+    return i < WORDS_N ? services[i].service : AI_SERVICE_OTHER;
 }

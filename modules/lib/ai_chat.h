@@ -70,17 +70,47 @@ typedef struct ai_reserved_t {
     apr_int64_t completion; /* of all answers together */
 } ai_reserved_t;
 
-/* Tokens as the provider reports them; -1 is unknown. cached and written are parts of prompt,
- * reasoning of completion, whatever the provider's own convention. */
+/* Classes of service that a provider charges in different ways. */
+typedef enum ai_service_e {
+    AI_SERVICE_STANDARD = 0, /* also where nothing is said */
+    AI_SERVICE_BATCH,
+    AI_SERVICE_FLEX,
+    AI_SERVICE_PRIORITY,
+    AI_SERVICE_BALANCED,
+    AI_SERVICE_ULTRAFAST,
+    AI_SERVICES_N,
+    AI_SERVICE_OTHER = AI_SERVICES_N /* a word that is none of these */
+} ai_service_e;
+
+/* By the provider's word, a JSON string; any other value leaves *service as it is. */
+void ai_service_keep(ai_service_e *service, ai_slice_t value);
+/* "standard", "batch", ...; the word's place, AI_SERVICE_OTHER for one that is none. */
+const char *ai_service_name(ai_service_e service);
+ai_service_e ai_service_of(const char *word);
+
+/* Tokens as the provider reports them; -1 is unknown. cached, written, and the tokens of audio and
+ * pictures are parts of prompt, or of completion, reasoning of completion, whatever the provider's
+ * own convention. */
 typedef struct ai_usage_t {
     apr_int64_t prompt;
     apr_int64_t completion;
-    apr_int64_t cached;    /* read from the provider's cache */
+    apr_int64_t cached;           /* read from the provider's cache */
     apr_int64_t reasoning;
-    apr_int64_t written;   /* went into the provider's cache */
+    apr_int64_t written;          /* went into the provider's cache */
+    apr_int64_t written_1h;       /* and is kept there for an hour: a part of written */
+    apr_int64_t prompt_audio;
+    apr_int64_t prompt_image;
+    apr_int64_t completion_audio;
+    apr_int64_t completion_image;
+    apr_int64_t searches;         /* that the provider made; units of a rerank */
+    apr_int64_t seconds;          /* of audio */
+    apr_int64_t images;           /* pictures made */
+    apr_int64_t characters;       /* spoken */
+    ai_service_e service;
 } ai_usage_t;
 
-#define AI_USAGE_UNKNOWN ((ai_usage_t){ -1, -1, -1, -1, -1 })
+#define AI_USAGE_UNKNOWN \
+    ((ai_usage_t){ -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, AI_SERVICE_STANDARD })
 
 /* Why an answer ended; the word is the note ai-finish. */
 typedef enum ai_finish_e {

@@ -93,9 +93,7 @@ static const char *skip_date(const char *at)
     return end ? end : at;
 }
 
-/* 1 if what is left of a name only says which state of the model it is: nothing, a date, and
- * Bedrock's version ("-v1:0", "-1:0", "-v1"). */
-static int is_suffix(const char *at)
+int ai_models_is_state(const char *at)
 {
     int version, revision = 0;
 
@@ -135,7 +133,7 @@ static int does_match(const char *pattern, const char *name)
             }
             continue;
         }
-        if (!*pattern && is_suffix(name)) {
+        if (!*pattern && ai_models_is_state(name)) {
             return 1;
         }
         if (*pattern == '[' && *name && is_in_set(pattern, *name)) {

@@ -109,6 +109,10 @@ const ai_models_t *ai_models_read(apr_pool_t *p, ai_slice_t text, const ai_model
 const ai_ability_t *ai_models_find(const ai_models_t *models, const char *dialect,
                                    const char *model);
 
+/* 1 if what is left of a name only says which state of the model it is: nothing, a date
+ * ("-20250929", "@20250929", "-2025-09-29"), "-latest", and Bedrock's version ("-v1:0"). */
+int ai_models_is_state(const char *at);
+
 /* How many records there are, without the base's; and each, in the order of the file. */
 int ai_models_count(const ai_models_t *models);
 const ai_ability_t *ai_models_at(const ai_models_t *models, int i);

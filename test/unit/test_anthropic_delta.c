@@ -313,6 +313,18 @@ static void write_both(translate_answer_t *answer, ai_slice_t *events, ai_slice_
     *whole = translate_end(answer);
 }
 
+static ai_usage_t usage_of(int prompt, int completion, int cached, int reasoning, int written)
+{
+    ai_usage_t usage = AI_USAGE_UNKNOWN;
+
+    usage.prompt = prompt;
+    usage.completion = completion;
+    usage.cached = cached;
+    usage.reasoning = reasoning;
+    usage.written = written;
+    return usage;
+}
+
 /* Calls whose pieces come in turn: the golden stream of an answer of OpenAI's. */
 static void write_interleaved(void)
 {
@@ -330,7 +342,7 @@ static void write_interleaved(void)
     put(&a, AI_DELTA_ARGUMENTS, 1, "\"{}\"");
     put(&a, AI_DELTA_ARGUMENTS, 0, "\"1}\"");
     a.stream.finish = AI_FINISH_TOOL;
-    a.stream.usage = (ai_usage_t){ 20, 9, 16, -1, -1 };
+    a.stream.usage = usage_of(20, 9, 16, -1, -1);
     write_both(&a, &events, &whole);
     is_bytes(events.p, events.n, want.p, want.n, "calls in turn, as events");
     ok(translate_same(translate_text(whole),
@@ -466,7 +478,7 @@ static void write_rest(void)
               "\"usage\":{\"input_tokens\":0,\"cache_read_input_tokens\":0,"
               "\"cache_creation_input_tokens\":0,\"output_tokens\":0}") != NULL,
        "unknown usage is nought");
-    a.stream.usage = (ai_usage_t){ 10, 2, 30, 1, 4 };
+    a.stream.usage = usage_of(10, 2, 30, 1, 4);
     ai_write_begin(pool, &a.out);
     ok(strstr(translate_text(translate_end(&a)), "\"input_tokens\":0,") != NULL,
        "more cached than there was is not a negative count");
