@@ -215,12 +215,16 @@ static apr_int64_t said_of(const apr_array_header_t *all, ai_rate_e rate, ai_ser
     return -1;
 }
 
-/* What is said for a class of service, else for the standard one. */
+/* What is said for a class of service, else for the standard one. Reasoning is a part of the answer:
+ * where a class has its own rate for that, it holds. */
 static apr_int64_t said_for(const apr_array_header_t *all, ai_rate_e rate, ai_service_e service,
                             apr_int64_t above)
 {
     apr_int64_t value = said_of(all, rate, service, above);
 
+    if (value < 0 && rate == AI_RATE_REASONING && service != AI_SERVICE_STANDARD) {
+        value = said_of(all, AI_RATE_COMPLETION, service, above);
+    }
     return value >= 0 ? value : said_of(all, rate, AI_SERVICE_STANDARD, above);
 }
 
