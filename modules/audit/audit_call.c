@@ -167,8 +167,9 @@ static int is_ours(const char *name)
     static const char *const names[] = {
         "request-id", "key-id", "user", "tenant", "tier", "dialect", "endpoint", "model", "stream",
         "label", "route", "target", "attempts", "model-served", "tokens-prompt", "tokens-completion",
-        "tokens-cached", "tokens-reasoning", "tokens-source", "dropped", "deny", "finish",
-        "time-head-us", "time-first-us", "time-upstream-us", "overhead-us", "cache", "guard", "limit",
+        "tokens-cached", "tokens-reasoning", "tokens-source", "cost-nanousd", "price", "dropped",
+        "deny", "finish", "time-head-us", "time-first-us", "time-upstream-us", "overhead-us", "cache",
+        "guard", "limit",
     };
     apr_size_t i;
 
@@ -220,6 +221,8 @@ void audit_call_end(audit_call_t *call, ai_request_t *air)
     record->tokens.used = air->usage;
     record->tokens.source = note(air, AI_NOTE_TOKENS_SOURCE);
     record->us.head = number(air, AI_NOTE_TIME_HEAD_US);
+    record->cost.nanousd = number(air, AI_NOTE_COST_NANOUSD);
+    record->cost.price = note(air, AI_NOTE_PRICE);
     record->us.first = number(air, AI_NOTE_TIME_FIRST_US);
     record->us.upstream = number(air, AI_NOTE_TIME_UPSTREAM_US);
     record->us.overhead = number(air, AI_NOTE_OVERHEAD_US);

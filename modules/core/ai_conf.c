@@ -4,7 +4,8 @@
  *
  * The only file that knows how "not set" looks.
  *
- * Lives in: the configuration pool.  Shared state: none.  May block: no.
+ * Lives in: the configuration pool.  Shared state: none.
+ * May block: on a file that a directive names.
  */
 
 #include <apr_strings.h>
@@ -102,4 +103,32 @@ apr_int64_t ai_conf_number(const void *conf, const ai_field_t *field)
     apr_int64_t number = *number_at((void *)conf, field);
 
     return number == UNSET ? field->number : number;
+}
+
+const char *ai_conf_file(cmd_parms *cmd, const char *arg, apr_size_t limit, ai_slice_t *text)
+{
+    const char *path = ap_server_root_relative(cmd->temp_pool, arg), *name = cmd->cmd->name;
+    apr_size_t n = 0;
+    apr_finfo_t info;
+    apr_file_t *file;
+    apr_status_t rv;
+    char *bytes;
+
+    rv = path ? apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, cmd->temp_pool) : APR_EBADPATH;
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s: cannot open '%s': %pm", name, arg, &rv);
+    }
+    rv = apr_file_info_get(&info, APR_FINFO_TYPE, file);
+    if (rv == APR_SUCCESS && info.filetype != APR_REG) {
+        apr_file_close(file);
+        return apr_psprintf(cmd->pool, "%s: '%s' is no file", name, arg);
+    }
+    bytes = apr_palloc(cmd->temp_pool, limit + 1);
+    rv = apr_file_read_full(file, bytes, limit + 1, &n);
+    apr_file_close(file);
+    if (rv != APR_EOF && rv != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s: cannot read '%s': %pm", name, arg, &rv);
+    }
+    *text = (ai_slice_t){ bytes, n };
+    return NULL;
 }

@@ -18,6 +18,8 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#include "ai_slice.h"
+
 typedef enum ai_field_kind_e {
     AI_FIELD_KIND_FLAG,
     AI_FIELD_KIND_NUMBER,
@@ -66,6 +68,12 @@ const char *ai_conf_set(cmd_parms *cmd, void *conf, const char *arg);
 
 /* NULL, or why a directive of ours may not stand where it does (see ai_conf_set). */
 const char *ai_conf_place(cmd_parms *cmd);
+
+/*
+ * All of a regular file that a directive names, relative to ServerRoot. Out: *text, in the temporary
+ * pool: of a longer file limit + 1 bytes, for whoever reads it to complain. NULL, or what is wrong.
+ */
+const char *ai_conf_file(cmd_parms *cmd, const char *arg, apr_size_t limit, ai_slice_t *text);
 
 /* The value, or the default. */
 apr_int64_t ai_conf_number(const void *conf, const ai_field_t *field);

@@ -53,14 +53,15 @@ void *ai_core_server_create(apr_pool_t *p, server_rec *s)
     return apr_pcalloc(p, sizeof(ai_core_server_t));
 }
 
-/* A virtual host's file of models stands in the place of the server's: one file, and what is built
- * in. */
+/* A virtual host's file of models, or of prices, stands in the place of the server's: one file, and
+ * what is built in. */
 void *ai_core_server_merge(apr_pool_t *p, void *base_in, void *add_in)
 {
     const ai_core_server_t *base = base_in, *add = add_in;
     ai_core_server_t *own = apr_pmemdup(p, add, sizeof(*own));
 
     own->models = add->models ? add->models : base->models;
+    own->prices = add->prices ? add->prices : base->prices;
     own->database = add->database ? add->database : base->database;
     return own;
 }
@@ -127,6 +128,8 @@ const command_rec ai_core_cmds[] = {
                   "sqlite3, pgsql or mysql, and the driver's params or file: and a path"),
     AP_INIT_TAKE1("AIModelFile", ai_models_conf_set, NULL, RSRC_CONF,
                   "a file of records that say what models can do, in JSON"),
+    AP_INIT_TAKE1("AIPriceFile", ai_price_conf_set, NULL, RSRC_CONF,
+                  "a file that says what models cost, in JSON as LiteLLM has it"),
     AP_INIT_TAKE2("AINote", set_note, NULL, RSRC_CONF | ACCESS_CONF,
                   "name of a note, and the expression that gives its value"),
     { 0 }

@@ -269,6 +269,8 @@ static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
     int rc = HTTP_INTERNAL_SERVER_ERROR;
 
     x->attempt = attempt;
+    x->air->priv->target = attempt->target;
+    x->air->priv->model = attempt->model ? attempt->model : x->air->ask.model;
     x->late = NULL;
     x->sent = 0;
     begin(attempt);

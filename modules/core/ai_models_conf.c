@@ -16,35 +16,6 @@
 /* Read anew with each configuration, before its directives. */
 static const ai_models_t *builtin;
 
-/* All of a regular file of at most AI_MODELS_SIZE bytes. NULL, or what is wrong. */
-static const char *read_file(cmd_parms *cmd, const char *arg, ai_slice_t *text)
-{
-    const char *path = ap_server_root_relative(cmd->temp_pool, arg);
-    apr_size_t n = 0;
-    apr_finfo_t info;
-    apr_file_t *file;
-    apr_status_t rv;
-    char *bytes;
-
-    rv = path ? apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, cmd->temp_pool) : APR_EBADPATH;
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "AIModelFile: cannot open '%s': %pm", arg, &rv);
-    }
-    rv = apr_file_info_get(&info, APR_FINFO_TYPE, file);
-    if (rv == APR_SUCCESS && info.filetype != APR_REG) {
-        apr_file_close(file);
-        return apr_psprintf(cmd->pool, "AIModelFile: '%s' is no file", arg);
-    }
-    bytes = apr_palloc(cmd->temp_pool, AI_MODELS_SIZE + 1); /* one more: ai_models_read() tells */
-    rv = apr_file_read_full(file, bytes, AI_MODELS_SIZE + 1, &n);
-    apr_file_close(file);
-    if (rv != APR_EOF && rv != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "AIModelFile: cannot read '%s': %pm", arg, &rv);
-    }
-    *text = (ai_slice_t){ bytes, n };
-    return NULL;
-}
-
 const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg)
 {
     ai_core_server_t *own = ap_get_module_config(cmd->server->module_config, &ai_module);
@@ -56,7 +27,7 @@ const char *ai_models_conf_set(cmd_parms *cmd, void *dir, const char *arg)
         wrong = "AIModelFile: this server has one already";
     }
     if (!wrong) {
-        wrong = read_file(cmd, arg, &text);
+        wrong = ai_conf_file(cmd, arg, AI_MODELS_SIZE, &text);
     }
     if (wrong) {
         return wrong;

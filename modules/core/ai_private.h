@@ -71,6 +71,7 @@ apr_int64_t ai_core_number(const request_rec *r, ai_core_field_e field);
 /* What a server has of its own; a virtual host takes what it does not say from the server. */
 typedef struct ai_core_server_t {
     const ai_models_t *models;    /* NULL: AIModelFile was not said */
+    const ai_price_book_t *prices; /* NULL: AIPriceFile was not said */
     const ai_db_conf_t *database; /* NULL: AIDatabase was not said */
 } ai_core_server_t;
 
@@ -91,6 +92,17 @@ void ai_models_conf_register(apr_pool_t *p);
 /* What is known of a model that a target serves; never NULL. */
 const ai_ability_t *ai_core_ability(const request_rec *r, const ai_target_t *target,
                                     const char *model);
+
+/* ------------------------------------------------------------------- ai_price_conf.c */
+
+/* The setter of AIPriceFile. */
+const char *ai_price_conf_set(cmd_parms *cmd, void *dir, const char *arg);
+void ai_price_conf_register(apr_pool_t *p);
+/* The price of a model at a target, or NULL. */
+const ai_price_t *ai_core_price(const request_rec *r, const ai_target_t *target,
+                                const char *model);
+/* What the answer cost, as far as it is known, becomes notes. */
+void ai_price_note(ai_request_t *air);
 
 /* ------------------------------------------------------------------------ ai_notes.c */
 
@@ -121,6 +133,8 @@ typedef struct ai_private_t {
     int decode_status;          /* OK, or the HTTP status that the try ended in */
     const ai_error_t *refusal;  /* what to tell the caller */
     ai_exchange_t *exchange;    /* NULL before the first attempt */
+    const ai_target_t *target;  /* of the last attempt; NULL before the first */
+    const char *model;          /* the name that it was sent */
     const char *note[AI_NOTES_N];
     apr_time_t began;           /* when the handler began */
     apr_time_t upstream_time;   /* spent in attempts, in microseconds */

@@ -268,6 +268,7 @@ void ai_request_settle(ai_request_t *air)
     if (air->usage.prompt >= 0 || air->usage.completion >= 0) {
         ai_note_set(air, AI_NOTE_TOKENS_SOURCE, "reported");
     }
+    ai_price_note(air);
     if (air->finish != AI_FINISH_NONE) {
         ai_note_set(air, AI_NOTE_FINISH, ai_finish_name(air->finish));
     }

@@ -174,7 +174,7 @@ static const ai_api_t api = {
     ai_answer,      ai_estimate, ai_exchange, ai_exchange_pass_over,
     ai_exchange_wait, ai_exchange_give_up,
     ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
-    ai_database,    body_of,         measure,
+    ai_database,    body_of,         measure,            ai_core_price,
 };
 
 static const ai_api_t *ai_api(void)
@@ -207,6 +207,7 @@ static void register_hooks(apr_pool_t *p)
     /* Before mod_log_config, which prints the notes. */
     ap_hook_log_transaction(on_log_transaction, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ai_models_conf_register(p);
+    ai_price_conf_register(p);
     ai_answer_register(p);
     ai_exchange_register(p);
 }

@@ -13,7 +13,7 @@
  *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
  *   5  database; a key belongs to an attempt: key, spare, accepted, repeatable; pass_over
  *   6  for who keeps records: stage record, hooks ai_observe and ai_settle, body
- *   7  for who measures: measure, hook ai_metrics
+ *   7  for who measures: measure, hook ai_metrics; price; prices of a target
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -29,6 +29,7 @@
 #include "ai_db.h"
 #include "ai_json.h"
 #include "ai_metric.h"
+#include "ai_price.h"
 #include "dialect.h"
 
 #define AI_API_VERSION 7
@@ -73,6 +74,8 @@ typedef enum ai_note_e {
     AI_NOTE_TOKENS_CACHED,
     AI_NOTE_TOKENS_REASONING,
     AI_NOTE_TOKENS_SOURCE,
+    AI_NOTE_COST_NANOUSD,
+    AI_NOTE_PRICE,
     AI_NOTE_DROPPED,
     AI_NOTE_DENY,
     AI_NOTE_FINISH,
@@ -102,6 +105,7 @@ typedef struct ai_target_t {
     apr_array_header_t *headers;  /* of apr_table_entry_t-like pairs: name, value, name, value */
     apr_array_header_t *forward;  /* names of further caller's headers that may pass */
     apr_array_header_t *renames;  /* pairs: asked pattern, served name */
+    apr_array_header_t *prices;   /* of ai_price_t: what the target says itself */
     apr_int64_t stream_usage;     /* 1: ask for usage in streams */
     apr_int64_t tls_verify;
     const char *tls_ca_file;
@@ -254,6 +258,10 @@ typedef struct ai_api_t {
      * each of the row's labels, and is not kept. Costs next to nothing where mod_ai_status is not
      * loaded. Any thread, from child_init on; blocks on nothing. */
     void (*measure)(ai_metric_t *metric, const char *const *values, apr_int64_t n);
+
+    /* The price of a model, by the name that the target has for it, at the time of the request; NULL:
+     * it is not known, which is not that it is free. */
+    const ai_price_t *(*price)(const request_rec *r, const ai_target_t *target, const char *model);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));

@@ -167,6 +167,8 @@ const command_rec route_cmds[] = {
                     "names of further headers of the caller's that may pass"),
     AP_INIT_TAKE2("AITargetModel", route_setting_model, NULL, RSRC_CONF,
                   "model as asked (with * and ?), and the name to send instead"),
+    AP_INIT_TAKE_ARGV("AITargetPrice", route_setting_price, NULL, RSRC_CONF,
+                      "model as it is sent (with * and ?), and its prices: input=2.50 output=10"),
     AP_INIT_TAKE1("AITargetStreamUsage", route_setting_field,
                   &route_setting_fields[ROUTE_STREAM_USAGE], RSRC_CONF,
                   "On to have the target report usage in streams, or Off"),

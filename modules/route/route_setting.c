@@ -242,3 +242,15 @@ const char *route_setting_model(cmd_parms *cmd, void *target_in, const char *ask
     }
     return wrong;
 }
+
+const char *route_setting_price(cmd_parms *cmd, void *target_in, int argc, char *const argv[])
+{
+    ai_target_t *target = target_in;
+    const char *wrong = route_setting_outside(cmd);
+
+    if (!wrong) {
+        wrong = ai_price_own(cmd->pool, argc, (const char *const *)argv, target->prices);
+        wrong = wrong ? apr_pstrcat(cmd->pool, "AITargetPrice: ", wrong, NULL) : NULL;
+    }
+    return wrong;
+}

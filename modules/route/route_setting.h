@@ -34,5 +34,6 @@ const char *route_setting_dialect(cmd_parms *cmd, void *conf, const char *name);
 const char *route_setting_header(cmd_parms *cmd, void *conf, const char *name, const char *value);
 const char *route_setting_forward(cmd_parms *cmd, void *conf, const char *name);
 const char *route_setting_model(cmd_parms *cmd, void *conf, const char *asked, const char *served);
+const char *route_setting_price(cmd_parms *cmd, void *conf, int argc, char *const argv[]);
 
 #endif

@@ -255,6 +255,7 @@ const char *route_target_section(cmd_parms *cmd, const char *arg, apr_hash_t *ta
     target->headers = apr_array_make(cmd->pool, 2, sizeof(const char *));
     target->forward = apr_array_make(cmd->pool, 1, sizeof(const char *));
     target->renames = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    target->prices = apr_array_make(cmd->pool, 1, sizeof(ai_price_t));
     ap_set_module_config(vector, &ai_route_module, whole);
     wrong = ap_walk_config(section->first_child, cmd, vector);
     if (wrong) {
