@@ -22,6 +22,7 @@ static ai_field_t fields[AI_CORE_FIELDS_N] = {
     [AI_HEARTBEAT]   = AI_FIELD_TIME(ai_core_conf_t, heartbeat_ms, "15s", 0, AI_HOURS_MS(1)),
     [AI_HALF_CLOSED] = AI_FIELD_WORD(ai_core_conf_t, half_closed, "abort", half_closed_words),
     [AI_LOSSY]       = AI_FIELD_WORD(ai_core_conf_t, lossy, "warn", lossy_words),
+    [AI_TRACE_CONTEXT] = AI_FIELD_FLAG(ai_core_conf_t, trace_context, "On"),
 };
 /* clang-format on */
 
@@ -124,6 +125,8 @@ const command_rec ai_core_cmds[] = {
                   "abort or serve: what to do for a client that closed its sending side"),
     AP_INIT_TAKE1("AILossy", ai_conf_set, &fields[AI_LOSSY], RSRC_CONF | ACCESS_CONF,
                   "allow, warn or refuse: what to do with what another dialect cannot carry"),
+    AP_INIT_TAKE1("AITraceContext", ai_conf_set, &fields[AI_TRACE_CONTEXT], RSRC_CONF | ACCESS_CONF,
+                  "On to tell providers which trace a request is a part of, or Off"),
     AP_INIT_TAKE2("AIDatabase", ai_database_set, NULL, RSRC_CONF,
                   "sqlite3, pgsql or mysql, and the driver's params or file: and a path"),
     AP_INIT_TAKE1("AIModelFile", ai_models_conf_set, NULL, RSRC_CONF,

@@ -22,6 +22,9 @@ typedef struct note_name_t {
 
 static const note_name_t ai_note_names[AI_NOTES_N] = {
     [AI_NOTE_REQUEST_ID] = { "ai-request-id", 0 },
+    [AI_NOTE_TRACE_ID] = { "ai-trace-id", 0 },
+    [AI_NOTE_SPAN_ID] = { "ai-span-id", 0 },
+    [AI_NOTE_TRACE_PARENT] = { "ai-trace-parent", 0 },
     [AI_NOTE_KEY_ID] = { "ai-key-id", 1 },
     [AI_NOTE_USER] = { "ai-user", 1 },
     [AI_NOTE_TENANT] = { "ai-tenant", 1 },

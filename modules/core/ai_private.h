@@ -15,6 +15,7 @@
 
 #include "ai_buffer.h"
 #include "ai_conf.h"
+#include "ai_traceparent.h"
 #include "mod_ai.h"
 
 extern AI_EXPORT module ai_module;
@@ -44,6 +45,7 @@ typedef struct ai_core_conf_t {
     apr_int64_t heartbeat_ms;
     apr_int64_t half_closed;
     apr_int64_t lossy;
+    apr_int64_t trace_context;
     const char *root;            /* path of the section that said AIEngine; "" for a server */
     apr_array_header_t *notes;   /* of note_rule_t, private to ai_notes.c */
 } ai_core_conf_t;
@@ -56,6 +58,7 @@ typedef enum ai_core_field_e {
     AI_HEARTBEAT,
     AI_HALF_CLOSED,
     AI_LOSSY,
+    AI_TRACE_CONTEXT,
     AI_CORE_FIELDS_N
 } ai_core_field_e;
 
@@ -136,6 +139,8 @@ typedef struct ai_private_t {
     const ai_target_t *target;  /* of the last attempt; NULL before the first */
     const char *model;          /* the name that it was sent */
     const char *note[AI_NOTES_N];
+    ai_traceparent_t trace;     /* the trace, and our own span of it */
+    const char *trace_state;    /* what goes on with it, or NULL */
     apr_time_t began;           /* when the handler began */
     apr_time_t upstream_time;   /* spent in attempts, in microseconds */
     apr_time_t other_time;      /* spent on the caller's upload and in waits between attempts */
@@ -162,6 +167,13 @@ int ai_request_known(const ai_request_t *air);
 int ai_request_identify(ai_request_t *air);
 /* The end, on every road out: usage, finish and times become notes. Once. */
 void ai_request_settle(ai_request_t *air);
+
+/* ------------------------------------------------------------------------ ai_trace.c */
+
+/* When a request becomes ours: takes in which trace it is a part of, and notes it. */
+void ai_trace_begin(ai_request_t *air);
+/* Tells a provider, where AITraceContext lets us. */
+void ai_trace_set_head(const ai_request_t *air, apr_table_t *head);
 
 /* ------------------------------------------------------------------------- ai_body.c */
 

@@ -171,6 +171,7 @@ static ai_request_t *make_request(request_rec *r)
     }
     ap_set_module_config(r->request_config, &ai_module, air);
     ai_note_set(air, AI_NOTE_REQUEST_ID, r->log_id);
+    ai_trace_begin(air);
     ai_note_set(air, AI_NOTE_DIALECT, air->dialect->name);
     ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
     ai_request_show_id(air, r->err_headers_out); /* also on errors that httpd itself makes */

@@ -165,16 +165,15 @@ apr_status_t ai_upstream_begin(ai_exchange_t *x)
 
 /* What may pass of the caller's head. All else stays here; a target may add (AITargetForward). */
 static const char *const passing[] = {
-    "Content-Type", "Accept",      "User-Agent",  "Idempotency-Key",
-    "traceparent",  "tracestate",  "OpenAI-Beta", "anthropic-version",
-    "anthropic-beta",
+    "Content-Type", "Accept",            "User-Agent",     "Idempotency-Key",
+    "OpenAI-Beta",  "anthropic-version", "anthropic-beta",
 };
 
 static const char *const passing_prefixes[] = { "x-stainless-" };
 
 /* Of those, the ones that mean the same to every dialect. */
 static const char *const general[] = {
-    "Accept", "User-Agent", "Idempotency-Key", "traceparent", "tracestate",
+    "Accept", "User-Agent", "Idempotency-Key",
 };
 
 static int is_one_of(const char *name, const char *const *names, apr_size_t n)
@@ -279,6 +278,7 @@ static int on_proxy_fixups(request_rec *r)
         ai_translate_set_head(x, head);
     }
     apr_table_setn(head, "x-request-id", ai_note_get(x->air, AI_NOTE_REQUEST_ID));
+    ai_trace_set_head(x->air, head);
     for (i = 0; i + 1 < target->headers->nelts; i += 2) {
         apr_table_setn(head, APR_ARRAY_IDX(target->headers, i, const char *),
                        APR_ARRAY_IDX(target->headers, i + 1, const char *));

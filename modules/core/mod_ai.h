@@ -56,6 +56,9 @@
  */
 typedef enum ai_note_e {
     AI_NOTE_REQUEST_ID,
+    AI_NOTE_TRACE_ID,
+    AI_NOTE_SPAN_ID,
+    AI_NOTE_TRACE_PARENT,
     AI_NOTE_KEY_ID,
     AI_NOTE_USER,
     AI_NOTE_TENANT,

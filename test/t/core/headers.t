@@ -59,12 +59,12 @@ my %never = (
     'Cache-Control'       => 'no-cache',
     'Accept-Encoding'     => 'gzip, br',
     'X-Sim-Not'           => 'caller-canary',
+    'traceparent'         => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', # as it is
 );
 my %always = (
     'Accept'          => 'application/json',
     'User-Agent'      => 'OpenAI/Python 1.2.3',
     'Idempotency-Key' => 'idem-1',
-    'traceparent'     => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     'tracestate'      => 'a=b',
     'OpenAI-Beta'     => 'assistants=v2',
     'anthropic-version' => '2023-06-01',
@@ -72,7 +72,7 @@ my %always = (
     'X-Sim'           => 'echo=1',
 );
 my %ours = map { $_ => 1 } qw(host content-type content-length accept-encoding authorization
-                              x-request-id connection);
+                              x-request-id traceparent connection);
 
 for my $place ('/v1', '/preserve/v1') {
     for my $path ('/chat/completions', '/things') {

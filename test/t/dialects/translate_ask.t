@@ -285,14 +285,15 @@ my %keys = (anthropic => ['x-api-key', 'sk-provider-canary-Kx7Q', 'authorization
             openai => ['authorization', 'Bearer sk-provider-canary-Kx7Q', 'x-api-key']);
 for my $dialect (qw(openai anthropic)) {
     my $answer = Talk::post($dialect, Talk::ask($dialect), sim => 'echo=1', headers => {
-        %heads, 'User-Agent' => 'agent/1', traceparent => '00-a-b-01', 'Idempotency-Key' => 'i-1' });
+        %heads, 'User-Agent' => 'agent/1', traceparent => '00-a-b-01', tracestate => 'x=y', 'Idempotency-Key' => 'i-1' });
     my $head = Talk::echoed($dialect, $answer)->{headers};
     my ($name, $value, $other) = @{ $keys{$Talk::OTHER{$dialect}} };
     is($head->{$name}, $value, "$dialect: the target's own key, as it wants it");
     ok(!exists $head->{$other}, "$dialect: and no $other");
     unlike(join("\n", %$head), qr/caller-canary|beta-canary|org-canary|stainless-canary/,
            "$dialect: nothing of the caller's keys, betas and accounts");
-    is_deeply([@$head{qw(user-agent traceparent idempotency-key)}], ['agent/1', '00-a-b-01', 'i-1'],
+    isnt($head->{traceparent}, '00-a-b-01', "$dialect: a trace that is none does not go on");
+    is_deeply([@$head{qw(user-agent tracestate idempotency-key)}], ['agent/1', undef, 'i-1'],
               "$dialect: what any provider understands passes");
     is($head->{'anthropic-version'}, $dialect eq 'openai' ? '2023-06-01' : undef,
        "$dialect: a version where there is one");
