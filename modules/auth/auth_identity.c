@@ -173,6 +173,7 @@ static void become(ai_request_t *air, const ai_key_t *key)
     note_caller(air, AI_NOTE_USER, key->user);
     note_caller(air, AI_NOTE_TENANT, key->tenant);
     note_caller(air, AI_NOTE_TIER, key->tier);
+    auth_ai->explain(air, "identify", "ok", "key");
 }
 
 int auth_authenticate(ai_request_t *air)

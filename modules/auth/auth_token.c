@@ -129,6 +129,7 @@ static void become(ai_request_t *air, const ai_token_t *token)
 
     air->r->user = (char *)token->facts[AI_TOKEN_USER];
     air->r->ap_auth_type = "Bearer";
+    auth_ai->explain(air, "identify", "ok", "token");
     for (i = 0; i < AI_TOKEN_FACTS; i++) {
         if (token->facts[i]) {
             auth_ai->note_set(air, notes[i], token->facts[i]);

@@ -21,6 +21,7 @@ int ai_refuse(ai_request_t *air, const ai_error_t *error)
     if (error->code) {
         ai_note_set(air, AI_NOTE_DENY, error->code);
     }
+    ai_explain_here(air, "refused", error->code);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, air->r, AI_LOGNO(0103) "refused with %d %s",
                   error->status, error->code ? error->code : "invalid_request");
     return error->status;
@@ -52,6 +53,10 @@ int ai_answer(ai_request_t *air, int status, const char *content_type, ai_slice_
     ap_set_content_type(r, content_type);
     ap_set_content_length(r, (apr_off_t)body.n);
     air->answered = 1;
+    if (status < 400) {
+        ai_explain_here(air, "answered", NULL);
+    }
+    ai_explain_show(air, r->headers_out);
     ap_rwrite(body.p, (int)body.n, r);
     return DONE;
 }
@@ -118,6 +123,10 @@ static apr_status_t filter_error(ap_filter_t *f, apr_bucket_brigade *bb)
         /* An error that a filter met loses what was set for errors. */
         ai_request_show_id(air, r->headers_out);
     }
+    if (error != air->priv->refusal) { /* httpd or another module has refused it */
+        ai_explain_here(air, "refused", error->code);
+    }
+    ai_explain_show(air, r->headers_out);
     set_status(r, air->r->status); /* an ErrorDocument page begins again with 200 */
     say_how(r, air->r->status);
     r->content_encoding = NULL;

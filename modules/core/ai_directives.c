@@ -23,6 +23,7 @@ static ai_field_t fields[AI_CORE_FIELDS_N] = {
     [AI_HALF_CLOSED] = AI_FIELD_WORD(ai_core_conf_t, half_closed, "abort", half_closed_words),
     [AI_LOSSY]       = AI_FIELD_WORD(ai_core_conf_t, lossy, "warn", lossy_words),
     [AI_TRACE_CONTEXT] = AI_FIELD_FLAG(ai_core_conf_t, trace_context, "On"),
+    [AI_EXPLAIN]     = AI_FIELD_FLAG(ai_core_conf_t, explain, "Off"),
 };
 /* clang-format on */
 
@@ -40,6 +41,10 @@ void *ai_core_conf_merge(apr_pool_t *p, void *base_in, void *add_in)
     ai_conf_inherit(conf, base, fields, AI_CORE_FIELDS_N);
     if (!conf->root) {
         conf->root = base->root;
+    }
+    if (!conf->explain_said) {
+        conf->explain_said = base->explain_said;
+        conf->explain_expr = base->explain_expr;
     }
     if (base->notes) {
         /* The inner rules run last, so they win and may build on the outer ones. */
@@ -127,6 +132,8 @@ const command_rec ai_core_cmds[] = {
                   "allow, warn or refuse: what to do with what another dialect cannot carry"),
     AP_INIT_TAKE1("AITraceContext", ai_conf_set, &fields[AI_TRACE_CONTEXT], RSRC_CONF | ACCESS_CONF,
                   "On to tell providers which trace a request is a part of, or Off"),
+    AP_INIT_TAKE1("AIExplain", ai_explain_set, &fields[AI_EXPLAIN], RSRC_CONF | ACCESS_CONF,
+                  "On, Off or expr=...: who may learn why a request went as it did"),
     AP_INIT_TAKE2("AIDatabase", ai_database_set, NULL, RSRC_CONF,
                   "sqlite3, pgsql or mysql, and the driver's params or file: and a path"),
     AP_INIT_TAKE1("AIModelFile", ai_models_conf_set, NULL, RSRC_CONF,

@@ -291,6 +291,20 @@ static void attempt_once(ai_exchange_t *x, ai_attempt_t *attempt)
     reset(x);
 }
 
+/* That it answers was said when it began to. */
+static void explain(ai_request_t *air, const ai_attempt_t *attempt)
+{
+    if (attempt->outcome == AI_OUTCOME_FAILED) {
+        ai_explain_attempt(air, "failed", attempt);
+    }
+    else if (attempt->outcome == AI_OUTCOME_GONE) {
+        ai_explain_attempt(air, "left", attempt); /* the caller */
+    }
+    else if (air->finish == AI_FINISH_ERROR && attempt->status < 300) {
+        ai_explain_attempt(air, "broke", attempt);
+    }
+}
+
 void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
 {
     ai_exchange_t *x = exchange_for(air);
@@ -306,6 +320,7 @@ void ai_exchange(ai_request_t *air, ai_attempt_t *attempt)
                       attempt->target->name);
         attempt_once(x, attempt);
     }
+    explain(air, attempt);
     attempt->took_us = air->priv->upstream_time - before;
     ai_run_ai_attempt(air, attempt, 1);
 }
@@ -316,6 +331,7 @@ void ai_exchange_pass_over(ai_request_t *air, ai_attempt_t *attempt, int refused
     attempt->reason = refused ? "upstream-auth" : "no-key";
     attempt->retryable = 0;
     attempt->took_us = 0;
+    ai_explain_attempt(air, "passed-over", attempt);
     log_failure(air, attempt);
 }
 
@@ -461,6 +477,7 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
         ai_exchange_take_id(x, x->kept_dialect, x->kept_headers);
     }
     if (x->head_sent) {
+        ai_explain_here(air, "gave-up", error->code);
         ai_flow_end_stream(x, error);
         x->gate = GATE_IDLE;
         r->status = HTTP_OK; /* as it was sent */
@@ -473,6 +490,7 @@ int ai_exchange_give_up(ai_request_t *air, const ai_attempt_t *last)
         apr_table_do(pass_header, r->headers_out, x->kept_headers, NULL);
         ai_exchange_show_id(x, r->headers_out);
         if (x->kept_whole && begins_as_object(x)) {
+            ai_explain_here(air, "gave-up", error->code);
             return ai_answer(air, error->status, "application/json",
                              (ai_slice_t){ x->kept, x->kept_len });
         }

@@ -73,6 +73,7 @@ void ai_gate_open_stream(ai_exchange_t *x)
     ap_set_content_type(r, "text/event-stream");
     prepare_stream_head(r);
     ai_translate_show_loss(x);
+    ai_explain_show(x->air, r->headers_out);
     x->head_sent = 1;
     x->air->answered = 1;
 }
@@ -83,6 +84,7 @@ void ai_gate_open(ai_exchange_t *x)
 
     x->gate = GATE_OPEN;
     x->air->priv->head = x->head_came;
+    ai_explain_attempt(x->air, "answers", x->attempt);
     ai_exchange_take_id(x, x->attempt->target->dialect, r->headers_out);
     if (!x->air->priv->first_content) {
         x->air->priv->first_content = apr_time_now();
@@ -101,6 +103,8 @@ void ai_gate_open(ai_exchange_t *x)
             clean_headers(r->headers_out, x->attempt->target->dialect);
         }
         ai_exchange_show_id(x, r->headers_out);
+        ai_explain_keep_back(r->headers_out);
+        ai_explain_show(x->air, r->headers_out);
         ai_translate_show_loss(x);
         if (streams) {
             prepare_stream_head(r);

@@ -3,6 +3,7 @@
 #ifndef AI_PRIVATE_H
 #define AI_PRIVATE_H
 
+#include <ap_expr.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_connection.h>
@@ -15,6 +16,7 @@
 
 #include "ai_buffer.h"
 #include "ai_conf.h"
+#include "ai_road.h"
 #include "ai_traceparent.h"
 #include "mod_ai.h"
 
@@ -46,6 +48,9 @@ typedef struct ai_core_conf_t {
     apr_int64_t half_closed;
     apr_int64_t lossy;
     apr_int64_t trace_context;
+    apr_int64_t explain;
+    int explain_said;            /* 1: this section has an AIExplain */
+    const ap_expr_info_t *explain_expr; /* whom explain is On for; NULL: all */
     const char *root;            /* path of the section that said AIEngine; "" for a server */
     apr_array_header_t *notes;   /* of note_rule_t, private to ai_notes.c */
 } ai_core_conf_t;
@@ -59,6 +64,7 @@ typedef enum ai_core_field_e {
     AI_HALF_CLOSED,
     AI_LOSSY,
     AI_TRACE_CONTEXT,
+    AI_EXPLAIN,
     AI_CORE_FIELDS_N
 } ai_core_field_e;
 
@@ -139,6 +145,8 @@ typedef struct ai_private_t {
     const ai_target_t *target;  /* of the last attempt; NULL before the first */
     const char *model;          /* the name that it was sent */
     const char *note[AI_NOTES_N];
+    ai_road_t road;             /* what was decided on the way */
+    const char *stage;          /* where it is */
     ai_traceparent_t trace;     /* the trace, and our own span of it */
     const char *trace_state;    /* what goes on with it, or NULL */
     apr_time_t began;           /* when the handler began */
@@ -174,6 +182,22 @@ void ai_request_settle(ai_request_t *air);
 void ai_trace_begin(ai_request_t *air);
 /* Tells a provider, where AITraceContext lets us. */
 void ai_trace_set_head(const ai_request_t *air, apr_table_t *head);
+
+/* ---------------------------------------------------------------------- ai_explain.c */
+
+/* Adds a step to the road: what a stage decided, and why; of an attempt, what came of it; _here: the
+ * stage that the request is in. Texts live as long as r->pool, and hold no content and no secret. */
+void ai_explain(ai_request_t *air, const char *stage, const char *decision, const char *reason);
+void ai_explain_attempt(ai_request_t *air, const char *decision, const ai_attempt_t *attempt);
+void ai_explain_here(ai_request_t *air, const char *decision, const char *reason);
+/* The road so far as a JSON array, in p; for the record. */
+const char *ai_explain_road(const ai_request_t *air, apr_pool_t *p);
+/* Puts it into an answer's head, for a caller who asks and may know. */
+void ai_explain_show(const ai_request_t *air, apr_table_t *headers);
+/* Nobody else tells or is told: takes the header out. */
+void ai_explain_keep_back(apr_table_t *headers);
+/* The setter of AIExplain. */
+const char *ai_explain_set(cmd_parms *cmd, void *conf, const char *arg);
 
 /* ------------------------------------------------------------------------- ai_body.c */
 

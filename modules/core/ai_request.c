@@ -171,6 +171,8 @@ static ai_request_t *make_request(request_rec *r)
     }
     ap_set_module_config(r->request_config, &ai_module, air);
     ai_note_set(air, AI_NOTE_REQUEST_ID, r->log_id);
+    air->priv->stage = "claim";
+    ai_road_begin(r->pool, &air->priv->road);
     ai_trace_begin(air);
     ai_note_set(air, AI_NOTE_DIALECT, air->dialect->name);
     ai_note_set(air, AI_NOTE_ENDPOINT, ai_endpoint_name(air->endpoint));
@@ -199,6 +201,7 @@ int ai_request_claim(request_rec *r)
         return ai_refuse_with(air, HTTP_BAD_REQUEST, "invalid_path", NULL,
                               "The path holds dot segments or backslashes.");
     }
+    air->priv->stage = "access"; /* httpd's own phases: who is it, may he come here */
     return OK;
 }
 
@@ -217,6 +220,11 @@ int ai_request_known(const ai_request_t *air)
            || ai_core_number(air->r, AI_ANONYMOUS);
 }
 
+static const char *known_by(const ai_request_t *air)
+{
+    return air->r->user ? "login" : ai_note_get(air, AI_NOTE_KEY_ID) ? "note" : "anonymous";
+}
+
 int ai_request_identify(ai_request_t *air)
 {
     request_rec *r = air->r;
@@ -226,6 +234,9 @@ int ai_request_identify(ai_request_t *air)
         return status;
     }
     if (ai_request_known(air)) {
+        if (!ai_road_has(&air->priv->road, "identify")) { /* a module may know more exactly */
+            ai_explain(air, "identify", "ok", known_by(air));
+        }
         return OK;
     }
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer realm=\"ai\"");

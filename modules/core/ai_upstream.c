@@ -273,6 +273,7 @@ static int on_proxy_fixups(request_rec *r)
             apr_table_addn(head, entry->key, entry->val);
         }
     }
+    ai_explain_keep_back(head);
     apr_table_setn(head, "Accept-Encoding", "identity"); /* we read along */
     if (x->translates) {
         ai_translate_set_head(x, head);

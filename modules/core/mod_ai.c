@@ -52,13 +52,24 @@ APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_observe,
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ai, AI, int, ai_settle, (ai_request_t * air), (air), OK,
                                     DECLINED)
 
+/* What a stage decided that said nothing itself. */
+static const char *word_for(int status)
+{
+    return status == OK || status == DECLINED ? "ok" : status == DONE ? "answered" : "refused";
+}
+
 static int run_road(ai_request_t *air)
 {
     apr_size_t i;
 
     for (i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-        int status = stages[i].run(air);
+        int steps = air->priv->road.n, status;
 
+        air->priv->stage = stages[i].name;
+        status = stages[i].run(air);
+        if (air->priv->road.n == steps && !ai_road_has(&air->priv->road, stages[i].name)) {
+            ai_explain_here(air, word_for(status), NULL);
+        }
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, air->r, "%s -> %d", stages[i].name, status);
         if (status != OK && status != DECLINED) {
             return status;
@@ -175,6 +186,7 @@ static const ai_api_t api = {
     ai_exchange_wait, ai_exchange_give_up,
     ai_request_behind, ai_core_ability, ai_request_known, ai_decode_once, model_allowed,
     ai_database,    body_of,         measure,            ai_core_price,
+    ai_explain,     ai_explain_road,
 };
 
 static const ai_api_t *ai_api(void)

@@ -12,8 +12,8 @@
  *   3  ability; for who watches: request_of, hook ai_attempt, took_us of an attempt
  *   4  for who authorizes: stage authorize, hook ai_model_allowed, known, decode, model_allowed
  *   5  database; a key belongs to an attempt: key, spare, accepted, repeatable; pass_over
- *   6  for who keeps records: stage record, hooks ai_observe and ai_settle, body
- *   7  for who measures: measure, hook ai_metrics; price; prices of a target
+ *   6  for who keeps records: stage record, hooks ai_observe and ai_settle, body, explain, road;
+ *      for who measures: measure, hook ai_metrics; price; prices of a target
  */
 #ifndef MOD_AI_H
 #define MOD_AI_H
@@ -265,6 +265,15 @@ typedef struct ai_api_t {
     /* The price of a model, by the name that the target has for it, at the time of the request; NULL:
      * it is not known, which is not that it is free. */
     const ai_price_t *(*price)(const request_rec *r, const ai_target_t *target, const char *model);
+
+    /* Adds a step to the road of this request: what a stage decided, and why (NULL: there is nothing
+     * to say). Both first are short words, of letters, digits, '-' and '_'. Texts must live as long as
+     * r->pool, and hold no content and no secret: callers may be shown them. Costs next to nothing. */
+    void (*explain)(ai_request_t *air, const char *stage, const char *decision, const char *reason);
+
+    /* The steps so far, in p: a JSON array of at most 8192 bytes,
+     * [{"stage":"plan","decision":"route","reason":"gpt-*","us":20},...], us since the request came. */
+    const char *(*road)(const ai_request_t *air, apr_pool_t *p);
 } ai_api_t;
 
 APR_DECLARE_OPTIONAL_FN(const ai_api_t *, ai_api, (void));

@@ -138,6 +138,35 @@ static const apr_array_header_t *who_understands(ai_request_t *air, const route_
     return pick_targets(air, rule, 0);
 }
 
+static int is_one_of(const apr_array_header_t *targets, const ai_target_t *target)
+{
+    int i;
+
+    for (i = 0; i < targets->nelts; i++) {
+        if (APR_ARRAY_IDX(targets, i, const ai_target_t *) == target) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Which rule fitted, who is named there, and who of those cannot answer this caller. */
+static void explain_plan(ai_request_t *air, const route_rule_t *rule,
+                         const apr_array_header_t *targets)
+{
+    int i;
+
+    ai->explain(air, "plan", "route", rule->pattern);
+    ai->explain(air, "plan", "targets", rule->names);
+    for (i = 0; targets != rule->targets && i < rule->targets->nelts; i++) {
+        const ai_target_t *target = APR_ARRAY_IDX(rule->targets, i, const ai_target_t *);
+
+        if (!is_one_of(targets, target)) {
+            ai->explain(air, "plan", "other-dialect", target->name);
+        }
+    }
+}
+
 static int on_plan(ai_request_t *air)
 {
     const route_conf_t *conf = conf_of(air->r);
@@ -159,6 +188,7 @@ static int on_plan(ai_request_t *air)
     }
     ai->note_set(air, AI_NOTE_ROUTE, rule->pattern);
     targets = who_understands(air, rule);
+    explain_plan(air, rule, targets);
     if (!targets->nelts && air->endpoint == AI_ENDPOINT_COUNT && air->dialect->translator) {
         return ai->estimate(air);
     }
@@ -203,6 +233,9 @@ static int on_forward(ai_request_t *air)
 
         APR_ARRAY_PUSH(first, const ai_target_t *) =
             APR_ARRAY_IDX(targets, 0, const ai_target_t *);
+        if (targets->nelts > 1) {
+            ai->explain(air, "forward", "first-alone", air->ask.once ? "long-upload" : "kept-there");
+        }
         targets = first;
     }
     return route_retry_run(ai, air, targets, rounds, route_conf_number(conf, ROUTE_BACKOFF),

@@ -14,6 +14,7 @@
  * Lives in: r->pool.  Shared state: none.  May block: waiting, with the caller watched.
  */
 
+#include <apr_strings.h>
 #include <http_core.h>
 
 #include "route_private.h"
@@ -111,6 +112,13 @@ static apr_time_t next_due(runner_t *runners, int n, apr_time_t backoff_end)
     return due;
 }
 
+static int wait_for(const ai_api_t *ai, ai_request_t *air, apr_interval_time_t microseconds)
+{
+    ai->explain(air, "forward", "wait",
+                apr_psprintf(air->r->pool, "%dms", (int)apr_time_as_msec(microseconds)));
+    return ai->wait(air, microseconds);
+}
+
 int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_header_t *targets,
                     int rounds, apr_int64_t longest_wait_ms,
                     int (*moves_on)(const void *baton, int status), const void *baton)
@@ -128,6 +136,8 @@ int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_heade
 
         for (i = 0; i < n; i++) {
             if (runners[i].out || runners[i].due > now) {
+                ai->explain(air, "forward", runners[i].out ? "not-again" : "not-yet",
+                            runners[i].target->name);
                 continue;
             }
             attempt.target = runners[i].target;
@@ -147,7 +157,7 @@ int route_retry_run(const ai_api_t *ai, ai_request_t *air, const apr_array_heade
         if (round == rounds || !due || due - now > apr_time_from_msec(longest_wait_ms)) {
             return ai->give_up(air, &attempt);
         }
-        if (due > now && !ai->wait(air, due - now)) {
+        if (due > now && !wait_for(ai, air, due - now)) {
             return DONE;
         }
     }

@@ -26,6 +26,7 @@ const char *route_rule_add(cmd_parms *cmd, apr_array_header_t *rules, int argc,
     rule = apr_array_push(rules);
     rule->pattern = argv[0];
     rule->exact = strpbrk(argv[0], "*?") == NULL;
+    rule->names = NULL;
     rule->targets = apr_array_make(cmd->pool, argc - 1, sizeof(const ai_target_t *));
     for (i = 1; i < argc; i++) {
         const ai_target_t *target = apr_hash_get(inner, argv[i], APR_HASH_KEY_STRING);
@@ -43,6 +44,7 @@ const char *route_rule_add(cmd_parms *cmd, apr_array_header_t *rules, int argc,
             }
         }
         APR_ARRAY_PUSH(rule->targets, const ai_target_t *) = target;
+        rule->names = rule->names ? apr_pstrcat(cmd->pool, rule->names, " ", argv[i], NULL) : argv[i];
     }
     return NULL;
 }

@@ -11,6 +11,7 @@ typedef struct route_rule_t {
     const char *pattern;         /* of the model's name, with * and ? */
     int exact;                   /* 1 when the pattern is a plain name */
     apr_array_header_t *targets; /* of const ai_target_t * */
+    const char *names;           /* theirs, with spaces between */
 } route_rule_t;
 
 /* Adds "AIRoute pattern target ..." to rules. Targets are looked up by name in inner, then in

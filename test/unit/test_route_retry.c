@@ -138,6 +138,15 @@ static int play_give_up(ai_request_t *air, const ai_attempt_t *last)
     return 502;
 }
 
+static void play_explain(ai_request_t *air, const char *stage, const char *decision,
+                         const char *reason)
+{
+    (void)air;
+    (void)stage;
+    (void)decision;
+    (void)reason;
+}
+
 static const ai_api_t played = {
     .version = AI_API_VERSION,
     .note_set = play_note_set,
@@ -145,6 +154,7 @@ static const ai_api_t played = {
     .exchange = play_exchange,
     .wait = play_wait,
     .give_up = play_give_up,
+    .explain = play_explain,
 };
 
 /* ------------------------------------------------------------------------------- the tests */
