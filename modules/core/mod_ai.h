@@ -32,7 +32,7 @@
 #include "ai_price.h"
 #include "dialect.h"
 
-#define AI_API_VERSION 7
+#define AI_API_VERSION 6
 
 /* Symbols are hidden; what httpd must find in a DSO says so. */
 #define AI_EXPORT __attribute__((visibility("default")))

@@ -70,7 +70,12 @@ static ai_audit_record_t full_record(void)
     r.deny = "none";
     r.finish = "stop";
     r.dropped = "logit_bias,n";
-    r.tokens.used = (ai_usage_t){ 10, 20, 3, 4, 5 };
+    r.tokens.used = AI_USAGE_UNKNOWN;
+    r.tokens.used.prompt = 10;
+    r.tokens.used.completion = 20;
+    r.tokens.used.cached = 3;
+    r.tokens.used.reasoning = 4;
+    r.tokens.used.written = 5;
     r.tokens.source = "reported";
     r.cost.nanousd = APR_INT64_C(123456789012);
     r.cost.price = "openai 2026-11-01";
