@@ -28,7 +28,7 @@ enum { ON, FEEDBACK, CALLER, FLOOR, BODY_LIMIT, FIELDS_N };
 
 /* clang-format off */
 static ai_field_t server_fields[SERVER_FIELDS_N] = {
-    [SYNC] = AI_FIELD_TIME(audit_server_conf_t, sync_ms, "10ms", 0, 1000),
+    [SYNC] = AI_FIELD_TIME(audit_server_conf_t, sync_ms, "10ms", 1, 1000),
     [FULL] = AI_FIELD_WORD(audit_server_conf_t, full, "refuse", full_words),
     [SEGMENT_SIZE] = AI_FIELD_SIZE(audit_server_conf_t, segment_size, "64m", APR_INT64_C(1) << 20, APR_INT64_C(4) << 30),
     [SEGMENT_AGE] = AI_FIELD_TIME(audit_server_conf_t, segment_age_ms, "1h", 1000, AI_DAYS_MS(1)),
@@ -181,13 +181,13 @@ int audit_conf_check(apr_pool_t *p, server_rec *s)
 
     (void)p;
     if (first_on && !conf->folder) {
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, s,
+        ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s,
                      AI_LOGNO(0601) "AIAudit On at %s:%d: there is no AIAuditSpool; say the folder "
                      "that records are written to", first_on->filename, first_on->line_num);
         return !OK;
     }
     if (conf->folder && stat(conf->folder, &is) == 0 && !is_theirs(&is)) {
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, s,
+        ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s,
                      AI_LOGNO(0602) "AIAuditSpool %s: its owner is not User, who writes there; chown "
                      "it", conf->folder);
         return !OK;
@@ -223,6 +223,19 @@ static const char *set_server(cmd_parms *cmd, void *dir, const char *arg)
 
     (void)dir;
     return wrong ? wrong : ai_conf_set(cmd, audit_server_conf(cmd->server), arg);
+}
+
+/* 0 is no time, but says that answers wait. */
+static const char *set_sync(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    if (!wrong && strcmp(arg, "0") == 0) {
+        audit_server_conf(cmd->server)->sync_ms = 0;
+        return NULL;
+    }
+    wrong = wrong ? wrong : set_server(cmd, dir, arg);
+    return wrong ? apr_pstrcat(cmd->pool, wrong, ", or 0: before the end of an answer", NULL) : NULL;
 }
 
 static const char *set_spool(cmd_parms *cmd, void *dir, const char *arg)
@@ -338,8 +351,8 @@ const command_rec audit_cmds[] = {
                   "On: callers may say of a call what they think of its answer"),
     AP_INIT_TAKE1("AIAuditSpool", set_spool, NULL, RSRC_CONF,
                   "the folder that records are written to"),
-    AP_INIT_TAKE1("AIAuditSync", set_server, &server_fields[SYNC], RSRC_CONF,
-                  "how often records are brought onto the disk, or Off: before the answer's end"),
+    AP_INIT_TAKE1("AIAuditSync", set_sync, &server_fields[SYNC], RSRC_CONF,
+                  "how often records are brought onto the disk, or 0: before an answer's end"),
     AP_INIT_TAKE1("AIAuditFull", set_server, &server_fields[FULL], RSRC_CONF,
                   "refuse or drop: what becomes of a call that cannot be recorded"),
     AP_INIT_TAKE1("AIAuditNode", set_node, NULL, RSRC_CONF,

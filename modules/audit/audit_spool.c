@@ -112,11 +112,11 @@ static void complain(audit_spool_t *at, apr_status_t why, int is_begin)
     apr_thread_mutex_unlock(at->lock);
     if (tell) {
         ap_log_error(APLOG_MARK, APLOG_ERR, why, at->server,
-                     AI_LOGNO(0605) "AIAuditSpool %s takes no more. Since this was said last: %"
-                     APR_UINT64_T_FMT " calls %s, %" APR_UINT64_T_FMT " records lost; %"
-                     APR_UINT64_T_FMT " wait in memory", at->how.folder, refused,
+                     AI_LOGNO(0605) "AIAuditSpool %s takes no more. Since this was said last: %lu "
+                     "calls %s, %lu records lost; %lu wait in memory", at->how.folder,
+                     (unsigned long)refused,
                      audit_when_full(at->conf) == AUDIT_FULL_REFUSE ? "refused" : "not recorded",
-                     since, count.waiting);
+                     (unsigned long)since, (unsigned long)count.waiting);
     }
 }
 
@@ -258,9 +258,9 @@ static void note_loss(audit_spool_t *at, ai_spool_t *spool, apr_status_t why)
     audit_held_count(at->held, &count);
     ai_spool_look(spool, &state);
     ap_log_error(APLOG_MARK, APLOG_ERR, why, at->server,
-                 AI_LOGNO(0606) "AIAuditSpool %s: the disk may have lost records, %" APR_UINT64_T_FMT
-                 " since this child began; %" APR_UINT64_T_FMT " ends of calls are written again "
-                 "in a moment", at->how.folder, state.lost, count.waiting);
+                 AI_LOGNO(0606) "AIAuditSpool %s: the disk may have lost records, %lu since this child "
+                 "began; %lu ends of calls are written again in a moment", at->how.folder,
+                 (unsigned long)state.lost, (unsigned long)count.waiting);
 }
 
 static void sync_once(audit_spool_t *at, ai_spool_t *spool, int at_once)
@@ -327,9 +327,8 @@ static apr_status_t close_spool(void *data)
     audit_held_count(at->held, &count);
     if (rv != APR_SUCCESS || count.waiting) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv ? rv : at->why, at->server,
-                     AI_LOGNO(0607) "AIAuditSpool %s: this child ends, and %" APR_UINT64_T_FMT
-                     " records are lost; the disk may have lost more", at->how.folder,
-                     count.waiting);
+                     AI_LOGNO(0607) "AIAuditSpool %s: this child ends, and %lu records are lost; the "
+                     "disk may have lost more", at->how.folder, (unsigned long)count.waiting);
     }
     return APR_SUCCESS;
 }

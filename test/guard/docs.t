@@ -52,7 +52,7 @@ sub ask
     my ($option, @lines) = @_;
     spew("$dir/httpd.conf", join("\n", 'ServerName localhost', "ServerRoot $dir",
          "DefaultRuntimeDir $dir", "PidFile $dir/pid", "ErrorLog $dir/error_log",
-         'Listen 127.0.0.1:9', @loads, map { s{/usr/local/libexec/}{$dir/libexec/}r } @lines) . "\n");
+         'Listen 127.0.0.1:9', @loads, "AIAuditSpool $dir/spool", map { s{/usr/local/libexec/}{$dir/libexec/}r } @lines) . "\n");
     local $ENV{OPENAI_API_KEY} = 'sk-test';
     my $said = `$httpd -f $dir/httpd.conf $option 2>&1`;
     return ($?, $said);

@@ -4,7 +4,7 @@
 # disk.t - what do callers feel when the disk of the spool is full, broken or slow, and what is lost?
 #
 # With AIAuditFull refuse no call goes upstream that has no begin on the disk; with drop all do. An
-# end that cannot be written is not forgotten. With AIAuditSync Off an answer's end comes after its
+# end that cannot be written is not forgotten. With AIAuditSync 0 an answer's end comes after its
 # record is on the disk. The disk is played by BadDisk.pm. Four children.
 
 use strict;
@@ -174,9 +174,9 @@ sub got_before_sync
     return ($came, $caller->finish);
 }
 
-begin('AIAuditSync Off');
+begin('AIAuditSync 0');
 my ($came, $answer) = got_before_sync(1);
-unlike($came, qr/\r\n0\r\n/, 'AIAuditSync Off: a stream has no end before its record is on the disk');
+unlike($came, qr/\r\n0\r\n/, 'AIAuditSync 0: a stream has no end before its record is on the disk');
 like($came, qr/data:/, 'what comes before is not held');
 ok($answer->{whole} && $answer->{status} == 200, 'then it ends');
 ($came, $answer) = got_before_sync(0);
