@@ -152,6 +152,9 @@ void audit_call_begin(audit_call_t *call, ai_request_t *air)
     record->dialect = note(air, AI_NOTE_DIALECT);
     record->model = note(air, AI_NOTE_MODEL);
     record->stream = air->ask.stream;
+    record->trace.id = note(air, AI_NOTE_TRACE_ID);
+    record->trace.span = note(air, AI_NOTE_SPAN_ID);
+    record->trace.parent = note(air, AI_NOTE_TRACE_PARENT);
     record->reserved.prompt = air->reserved.prompt;
     record->reserved.completion = air->reserved.completion;
     add_headers(call, r);
@@ -169,7 +172,7 @@ static int is_ours(const char *name)
         "label", "route", "target", "attempts", "model-served", "tokens-prompt", "tokens-completion",
         "tokens-cached", "tokens-reasoning", "tokens-source", "cost-nanousd", "price", "dropped",
         "deny", "finish", "time-head-us", "time-first-us", "time-upstream-us", "overhead-us", "cache",
-        "guard", "limit",
+        "guard", "limit", "trace-id", "span-id", "trace-parent",
     };
     apr_size_t i;
 
@@ -219,14 +222,18 @@ void audit_call_end(audit_call_t *call, ai_request_t *air)
     record->finish = note(air, AI_NOTE_FINISH);
     record->dropped = note(air, AI_NOTE_DROPPED);
     record->tokens.used = air->usage;
+    if (air->usage.service != AI_SERVICE_STANDARD) {
+        record->tokens.service = ai_service_name(air->usage.service);
+    }
     record->tokens.source = note(air, AI_NOTE_TOKENS_SOURCE);
-    record->us.head = number(air, AI_NOTE_TIME_HEAD_US);
     record->cost.nanousd = number(air, AI_NOTE_COST_NANOUSD);
     record->cost.price = note(air, AI_NOTE_PRICE);
+    record->us.head = number(air, AI_NOTE_TIME_HEAD_US);
     record->us.first = number(air, AI_NOTE_TIME_FIRST_US);
     record->us.upstream = number(air, AI_NOTE_TIME_UPSTREAM_US);
     record->us.overhead = number(air, AI_NOTE_OVERHEAD_US);
     record->us.total = apr_time_now() - r->request_time;
     add_last_attempt(call, air);
     add_notes(call, r);
+    record->road = audit_ai->road(air, r->pool);
 }

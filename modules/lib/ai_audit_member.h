@@ -17,6 +17,7 @@ typedef enum ai_audit_kind_e {
     AI_AUDIT_OBJECT,  /* a struct with members of its own; left out where all of them are */
     AI_AUDIT_LIST,    /* a pointer and an int: so many structs with members of their own */
     AI_AUDIT_PAIRS,   /* ai_audit_pairs_t */
+    AI_AUDIT_JSON,    /* const char *: an array, as it is */
     AI_AUDIT_CUT      /* const char *; what the writer left out */
 } ai_audit_kind_e;
 

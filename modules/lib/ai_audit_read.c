@@ -182,6 +182,12 @@ static int read_member(in_t *in, const ai_audit_member_t *member, ai_slice_t val
         }
         *(int *)to = ai_json_bool(value, 0);
         return 1;
+    case AI_AUDIT_JSON:
+        if (ai_json_type(value) != AI_JSON_ARRAY) {
+            return fail(in, member, "is no array");
+        }
+        *(const char **)to = apr_pstrmemdup(in->p, value.p, value.n);
+        return 1;
     case AI_AUDIT_OBJECT:
         return read_members(in, member->of, value, to);
     case AI_AUDIT_LIST:

@@ -30,14 +30,6 @@ static const ai_audit_member_t attempt_members[] = {
 };
 static const ai_audit_shape_t attempt_shape = SHAPE(attempt_members, ai_audit_attempt_t);
 
-static const ai_audit_member_t step_members[] = {
-    OF(ai_audit_step_t, stage, "stage", AI_AUDIT_TEXT, 32),
-    OF(ai_audit_step_t, decision, "decision", AI_AUDIT_TEXT, 64),
-    OF(ai_audit_step_t, reason, "reason", AI_AUDIT_TEXT, 128),
-    OF(ai_audit_step_t, us, "us", AI_AUDIT_COUNT, 0),
-};
-static const ai_audit_shape_t step_shape = SHAPE(step_members, ai_audit_step_t);
-
 static const ai_audit_member_t body_members[] = {
     OF(ai_audit_body_t, bytes, "bytes", AI_AUDIT_COUNT, 0),
     OF(ai_audit_body_t, sha256, "sha256", AI_AUDIT_TEXT, 64),
@@ -62,6 +54,16 @@ static const ai_audit_member_t tokens_members[] = {
     IN(tokens.used.cached, "cached", AI_AUDIT_COUNT, 0),
     IN(tokens.used.reasoning, "reasoning", AI_AUDIT_COUNT, 0),
     IN(tokens.used.written, "written", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.written_1h, "written_1h", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.prompt_audio, "prompt_audio", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.prompt_image, "prompt_image", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.completion_audio, "completion_audio", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.completion_image, "completion_image", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.searches, "searches", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.seconds, "seconds", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.images, "images", AI_AUDIT_COUNT, 0),
+    IN(tokens.used.characters, "characters", AI_AUDIT_COUNT, 0),
+    IN(tokens.service, "service", AI_AUDIT_TEXT, 32),
     IN(tokens.source, "source", AI_AUDIT_TEXT, 32),
 };
 static const ai_audit_shape_t tokens_shape = SHAPE(tokens_members, ai_audit_record_t);
@@ -134,7 +136,7 @@ static const ai_audit_member_t record_members[] = {
     BEGIN(headers, "headers", AI_AUDIT_PAIRS, 2048),
     END(notes, "notes", AI_AUDIT_PAIRS, 1024),
     PART("trace", 1, &trace_shape),
-    FULL(ai_audit_record_t, road, "road", AI_AUDIT_LIST, 2048, 0, &step_shape),
+    END(road, "road", AI_AUDIT_JSON, 8192),
     END(cut, "cut", AI_AUDIT_CUT, 0),
 };
 const ai_audit_shape_t ai_audit_record_shape = SHAPE_OF(record_members, ai_audit_record_t, 1);

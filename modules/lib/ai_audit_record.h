@@ -31,7 +31,7 @@
 /* Nor is a begin, an end, a note longer than this; an end of this length is what a begin promises
  * room for. */
 #define AI_AUDIT_BEGIN_MAX 8192
-#define AI_AUDIT_END_MAX 16384
+#define AI_AUDIT_END_MAX 24576
 #define AI_AUDIT_NOTE_MAX 4096
 
 /* A member of metadata, headers, notes. */
@@ -54,14 +54,6 @@ typedef struct ai_audit_attempt_t {
     const char *reason; /* NULL where it went well */
     apr_int64_t us;
 } ai_audit_attempt_t;
-
-/* One step of the road. */
-typedef struct ai_audit_step_t {
-    const char *stage;
-    const char *decision;
-    const char *reason;
-    apr_int64_t us;
-} ai_audit_step_t;
 
 /* Of a prompt or an answer. */
 typedef struct ai_audit_body_t {
@@ -109,7 +101,8 @@ typedef struct ai_audit_record_t {
     const char *finish;
     const char *dropped;
     struct {
-        ai_usage_t used;
+        ai_usage_t used;     /* its service is not read, nor written */
+        const char *service; /* the provider's, where it is not the usual one */
         const char *source;
     } tokens;
     struct {
@@ -134,10 +127,7 @@ typedef struct ai_audit_record_t {
         const char *span;
         const char *parent;
     } trace;
-    struct {
-        const ai_audit_step_t *list;
-        int n;
-    } road;
+    const char *road; /* a JSON array of at most 8192 bytes, as it is */
     /* Read only: the names of lists that were too long for the record, joined by ','. */
     const char *cut;
 } ai_audit_record_t;

@@ -367,6 +367,18 @@ static int write_inside(out_t *out, const ai_audit_member_t *member, const void 
     return any;
 }
 
+static int write_array(out_t *out, const ai_audit_member_t *member, const char *json)
+{
+    apr_size_t n = strlen(json);
+
+    if (n > member->most) {
+        note_cut(out, member);
+        return 0;
+    }
+    put(out, json, n);
+    return 1;
+}
+
 /* The value behind the name; 0: there is none. */
 static int write_value(out_t *out, const ai_audit_member_t *member, const void *at, int begin)
 {
@@ -391,6 +403,8 @@ static int write_value(out_t *out, const ai_audit_member_t *member, const void *
     case AI_AUDIT_TRUE:
         put(out, "true", 4);
         return 1;
+    case AI_AUDIT_JSON:
+        return write_array(out, member, *(const char *const *)at);
     default:
         return write_inside(out, member, at, begin);
     }
@@ -401,6 +415,7 @@ static int is_known(const ai_audit_member_t *member, const void *at)
 {
     switch (member->kind) {
     case AI_AUDIT_TEXT:
+    case AI_AUDIT_JSON:
         return *(const char *const *)at != NULL;
     case AI_AUDIT_COUNT:
         return *(const apr_int64_t *)at >= 0;

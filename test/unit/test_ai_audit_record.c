@@ -29,10 +29,7 @@ static const ai_audit_pair_t metadata[] = {
 };
 static const ai_audit_pair_t headers[] = { { "x-team", "a \"b\"", AI_JSON_STRING } };
 static const ai_audit_pair_t notes[] = { { "ai-own", "x", AI_JSON_STRING } };
-static const ai_audit_step_t road[] = {
-    { "plan", "route", "*", 12 },
-    { "forward", "answered", NULL, AI_AUDIT_UNKNOWN },
-};
+#define ROAD "[{\"stage\":\"plan\",\"decision\":\"route\",\"reason\":\"*\",\"us\":12}]"
 
 static ai_audit_record_t full_record(void)
 {
@@ -70,12 +67,8 @@ static ai_audit_record_t full_record(void)
     r.deny = "none";
     r.finish = "stop";
     r.dropped = "logit_bias,n";
-    r.tokens.used = AI_USAGE_UNKNOWN;
-    r.tokens.used.prompt = 10;
-    r.tokens.used.completion = 20;
-    r.tokens.used.cached = 3;
-    r.tokens.used.reasoning = 4;
-    r.tokens.used.written = 5;
+    r.tokens.used = (ai_usage_t){ 10, 20, 3, 4, 5, 1, 2, 3, 4, 5, 6, 7, 8, 9, AI_SERVICE_STANDARD };
+    r.tokens.service = "batch";
     r.tokens.source = "reported";
     r.cost.nanousd = APR_INT64_C(123456789012);
     r.cost.price = "openai 2026-11-01";
@@ -93,8 +86,7 @@ static ai_audit_record_t full_record(void)
     r.trace.id = "0af7651916cd43dd8448eb211c80319c";
     r.trace.span = "b7ad6b7169203331";
     r.trace.parent = "00f067aa0ba902b7";
-    r.road.list = road;
-    r.road.n = 2;
+    r.road = ROAD;
     return r;
 }
 
@@ -110,7 +102,8 @@ static const char full_text[] =
     "{\"target\":\"anthropic\",\"model\":\"claude\",\"status\":200,\"us\":345678}],"
     "\"cache\":\"miss\",\"guard\":\"pii\",\"limit\":\"tokens\",\"status\":200,\"deny\":\"none\","
     "\"finish\":\"stop\",\"dropped\":\"logit_bias,n\","
-    "\"tokens\":{\"prompt\":10,\"completion\":20,\"cached\":3,\"reasoning\":4,\"written\":5,\"source\":\"reported\"},"
+    "\"tokens\":{\"prompt\":10,\"completion\":20,\"cached\":3,\"reasoning\":4,\"written\":5,\"written_1h\":1,"
+    "\"prompt_audio\":2,\"prompt_image\":3,\"completion_audio\":4,\"completion_image\":5,\"searches\":6,\"seconds\":7,\"images\":8,\"characters\":9,\"service\":\"batch\",\"source\":\"reported\"},"
     "\"cost\":{\"nanousd\":123456789012,\"price\":\"openai 2026-11-01\",\"saved\":0},"
     "\"us\":{\"head\":1,\"first\":2,\"upstream\":3,\"overhead\":4,\"total\":5},"
     "\"prompt\":{\"bytes\":1000,\"sha256\":\"ab\",\"kept\":\"redacted\",\"parts\":1},"
@@ -118,8 +111,7 @@ static const char full_text[] =
     "\"metadata\":{\"team\":\"blue\",\"n\":-1.5e+3,\"test\":true},\"headers\":{\"x-team\":\"a \\\"b\\\"\"},"
     "\"notes\":{\"ai-own\":\"x\"},"
     "\"trace\":{\"id\":\"0af7651916cd43dd8448eb211c80319c\",\"span\":\"b7ad6b7169203331\",\"parent\":\"00f067aa0ba902b7\"},"
-    "\"road\":[{\"stage\":\"plan\",\"decision\":\"route\",\"reason\":\"*\",\"us\":12},"
-    "{\"stage\":\"forward\",\"decision\":\"answered\"}]}";
+    "\"road\":[{\"stage\":\"plan\",\"decision\":\"route\",\"reason\":\"*\",\"us\":12}]}";
 
 static void test_full(void)
 {
@@ -135,14 +127,14 @@ static void test_full(void)
     is_bytes(again, m, json, n, "and written again as the same");
     is_number(read.time, NOON, "the time, to the microsecond");
     is_number(read.attempts.list[2].us, 345678, "an attempt");
-    is_number(read.road.list[1].us, AI_AUDIT_UNKNOWN, "what a step does not say is not known");
+    ok(read.road && strcmp(read.road, ROAD) == 0, "the road, as it was");
     ok(read.metadata.list[1].type == AI_JSON_NUMBER && read.metadata.list[2].type == AI_JSON_BOOL,
        "metadata keeps its types");
     n = ai_audit_begin_write(&record, json, sizeof(json));
     ok(ai_audit_record_read(pool, (ai_slice_t){ json, n }, &read, &wrong) == APR_SUCCESS,
        "a begin is read");
     ok(read.status == AI_AUDIT_UNKNOWN && !read.attempts.n && !read.served && !read.notes.n
-           && read.us.total == AI_AUDIT_UNKNOWN && !read.road.n && read.answer.bytes < 0
+           && read.us.total == AI_AUDIT_UNKNOWN && !read.road && read.answer.bytes < 0
            && read.tokens.used.prompt < 0,
        "it says nothing of the answer");
     ok(read.reserved.completion == 4096 && read.metadata.n == 3 && read.headers.n == 1
@@ -193,10 +185,19 @@ static void fill(void *base, const ai_audit_shape_t *shape, apr_size_t n, unsign
         void *at = ai_audit_at(base, member);
         ai_audit_list_t list = { NULL, lists };
         ai_audit_pair_t *pairs;
+        char *text;
 
         switch (member->kind) {
         case AI_AUDIT_TEXT:
             *(const char **)at = nasty(n, seed ? seed + (unsigned)i : 0);
+            break;
+        case AI_AUDIT_JSON:
+            text = apr_palloc(pool, 8193);
+            memset(text, ' ', 8192);
+            text[0] = '[';
+            text[8191] = ']';
+            text[8192] = '\0';
+            *(const char **)at = text;
             break;
         case AI_AUDIT_COUNT:
             *(apr_int64_t *)at = APR_INT64_MAX;
@@ -344,7 +345,7 @@ static void test_wrong(void)
         "\"status\":2.5", "\"status\":99999999999999999999", "\"stream\":1", "\"tokens\":[]",
         "\"tokens\":{\"prompt\":-1}", "\"attempts\":{}", "\"attempts\":[1]", "\"attempts\":[{\"us\":\"x\"}]",
         "\"metadata\":[]", "\"metadata\":{\"a\":null}", "\"metadata\":{\"a\":{}}", "\"headers\":\"x\"",
-        "\"user\":\"a\",\"user\":\"b\"", "\"cut\":5",
+        "\"user\":\"a\",\"user\":\"b\"", "\"cut\":5", "\"road\":{}",
     };
     static const char head[] = "{\"v\":1,\"id\":\"x\",\"time\":\"2026-11-21T12:03:12.123456Z\",";
     ai_audit_record_t record;
