@@ -25,6 +25,8 @@ static const char *const full_words[] = { "refuse", "drop", NULL };
 
 enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SERVER_FIELDS_N };
 enum { ON, FEEDBACK, CALLER, FLOOR, BODY_LIMIT, FIELDS_N };
+enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SHIP, SERVER_FIELDS_N };
+enum { ON, FIELDS_N };
 
 /* clang-format off */
 static ai_field_t server_fields[SERVER_FIELDS_N] = {
@@ -32,6 +34,7 @@ static ai_field_t server_fields[SERVER_FIELDS_N] = {
     [FULL] = AI_FIELD_WORD(audit_server_conf_t, full, "refuse", full_words),
     [SEGMENT_SIZE] = AI_FIELD_SIZE(audit_server_conf_t, segment_size, "64m", APR_INT64_C(1) << 20, APR_INT64_C(4) << 30),
     [SEGMENT_AGE] = AI_FIELD_TIME(audit_server_conf_t, segment_age_ms, "1h", 1000, AI_DAYS_MS(1)),
+    [SHIP] = AI_FIELD_FLAG(audit_server_conf_t, ship, "On"),
 };
 static ai_field_t fields[FIELDS_N] = {
     [ON] = AI_FIELD_FLAG(audit_conf_t, on, "Off"),
@@ -100,6 +103,11 @@ apr_off_t audit_segment_size(const audit_server_conf_t *conf)
 apr_interval_time_t audit_segment_age(const audit_server_conf_t *conf)
 {
     return apr_time_from_msec(ai_conf_number(conf, &server_fields[SEGMENT_AGE]));
+}
+
+int audit_is_shipped(const audit_server_conf_t *conf)
+{
+    return (int)ai_conf_number(conf, &server_fields[SHIP]);
 }
 
 /* ------------------------------------------------------------------------ create and merge */
@@ -274,6 +282,22 @@ static const char *set_node(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *set_pipe(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (wrong) {
+        return wrong;
+    }
+    if (arg[0] != '|' || !arg[1 + strspn(arg + 1, " ")]) {
+        return apr_psprintf(cmd->pool, "AIAuditPipe: '%s' is no program: a '|' and its command, as "
+                            "\"|/usr/bin/logger -t ai\"", arg);
+    }
+    audit_server_conf(cmd->server)->pipe = arg + 1;
+    return NULL;
+}
+
 static const char *set_on(cmd_parms *cmd, void *dir, const char *arg)
 {
     const char *wrong = ai_conf_set(cmd, dir, arg);
@@ -361,5 +385,9 @@ const command_rec audit_cmds[] = {
                   "bytes after which another file of records is begun, with k, m or g"),
     AP_INIT_TAKE1("AIAuditSegmentAge", set_server, &server_fields[SEGMENT_AGE], RSRC_CONF,
                   "time after which another file of records is begun"),
+    AP_INIT_TAKE1("AIAuditShip", set_server, &server_fields[SHIP], RSRC_CONF,
+                  "On: records go into AIDatabase; Off: aictl audit ship brings them there"),
+    AP_INIT_TAKE1("AIAuditPipe", set_pipe, NULL, RSRC_CONF,
+                  "a program that gets each record as a line of JSON: \"|PROGRAM ARGUMENTS\""),
     { 0 }
 };

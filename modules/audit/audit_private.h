@@ -40,6 +40,8 @@ typedef struct audit_server_conf_t {
     apr_int64_t full;
     apr_int64_t segment_size;
     apr_int64_t segment_age_ms;
+    apr_int64_t ship;     /* audit_is_shipped() reads it */
+    const char *pipe;     /* AIAuditPipe, without the "|"; NULL: none */
 } audit_server_conf_t;
 
 /* Of a location. */
@@ -73,6 +75,7 @@ apr_interval_time_t audit_sync_every(const audit_server_conf_t *conf); /* 0: bef
 audit_full_e audit_when_full(const audit_server_conf_t *conf);
 apr_off_t audit_segment_size(const audit_server_conf_t *conf);
 apr_interval_time_t audit_segment_age(const audit_server_conf_t *conf);
+int audit_is_shipped(const audit_server_conf_t *conf);
 
 /* ---------------------------------------------------------------------- audit_call.c */
 
@@ -131,5 +134,15 @@ void audit_metrics_record(const char *type, const char *result);
 /* The disk may have lost what was given to it. */
 void audit_metrics_sync_failed(void);
 void audit_metrics_register(void);
+
+/* ---------------------------------------------------------------------- audit_ship.c */
+
+/* In the parent: starts the program of AIAuditPipe, which httpd then keeps running; says where
+ * records stay in the spool. OK, or it has been logged. */
+int audit_ship_prepare(apr_pool_t *pconf, server_rec *s);
+
+/* Begins to ship from the spool's folder into AIDatabase, whenever no other process does. In
+ * child_init. */
+void audit_ship_start(apr_pool_t *pchild, server_rec *s);
 
 #endif

@@ -135,11 +135,13 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     audit_server = audit_server_conf(s);
     audit_policy_begin(pconf);
     return audit_folder_make(ptemp, s);
+    return audit_folder_make(ptemp, s) == OK ? audit_ship_prepare(pconf, s) : !OK;
 }
 
 static void on_child_init(apr_pool_t *p, server_rec *s)
 {
     audit_spool_start(p, s);
+    audit_ship_start(p, s);
 }
 
 static void register_hooks(apr_pool_t *p)

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <apr_allocator.h>
 #include <apr_atomic.h>
 #include <apr_strings.h>
 
@@ -20,6 +21,9 @@
 #include "ai_spool_disk.h"
 
 #define LOCK "ship.lock"
+
+/* Memory that is kept for the next batch. */
+#define KEPT ((apr_size_t)1 << 20)
 
 /* Of one segment, before the others have their turn. */
 #define RECORDS_AT_A_TIME 8192
@@ -39,10 +43,33 @@ static apr_status_t close_all(void *data)
     return APR_SUCCESS;
 }
 
+/* Memory that no other thread has a part in, and that is given back rather than kept. */
+static apr_pool_t *own_pool(apr_pool_t *p)
+{
+    apr_allocator_t *allocator;
+    apr_pool_t *own;
+
+    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_allocator_max_free_set(allocator, KEPT);
+    if (apr_pool_create_ex(&own, p, NULL, allocator) != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return NULL;
+    }
+    apr_allocator_owner_set(allocator, own);
+    return own;
+}
+
 ai_ship_t *ai_ship_open(apr_pool_t *p, const ai_ship_conf_t *conf)
 {
-    ai_ship_t *ship = apr_pcalloc(p, sizeof(*ship));
+    ai_ship_t *ship;
 
+    p = own_pool(p);
+    if (!p) {
+        return NULL;
+    }
+    ship = apr_pcalloc(p, sizeof(*ship));
     ship->pool = p;
     ship->conf = *conf;
     ship->lock = -1;
@@ -296,7 +323,7 @@ static const char *take_end(ai_ship_t *ship, ai_ship_segment_t *segment,
         tell(ship, AI_SHIP_TORN, segment, reader, "behind the last record are of one that was not finished");
     }
     segment->is_over = 1;
-    ship->look_again = 1;
+    ship->look_again = ship->has_ended = 1;
     return NULL;
 }
 
@@ -327,7 +354,7 @@ static const char *take(ai_ship_t *ship, ai_ship_segment_t *segment, ai_spool_re
         return take_end(ship, segment, reader, found);
     case AI_SPOOL_YET:
         segment->is_pending = 1;
-        return NULL;
+        return ai_ship_find_writer(ship, segment, reader);
     case AI_SPOOL_FAILED:
         break;
     }
@@ -438,7 +465,7 @@ static ai_ship_outcome_e ship_all(ai_ship_t *ship)
         ai_ship_trouble(ship, wrong);
         return give_up(ship);
     }
-    ship->look_again = 0;
+    ship->look_again = ship->has_ended = 0;
     if (!list(ship) || !read_all(ship, &more)) {
         ship->look_again = 1;
         return give_up(ship);
@@ -451,7 +478,7 @@ static ai_ship_outcome_e ship_all(ai_ship_t *ship)
     }
     remove_shipped(ship);
     ship->failures = 0;
-    return more || ship->look_again ? AI_SHIP_MORE : AI_SHIP_DONE;
+    return more || ship->has_ended ? AI_SHIP_MORE : AI_SHIP_DONE;
 }
 
 ai_ship_outcome_e ai_ship_round(ai_ship_t *ship, apr_time_t now)

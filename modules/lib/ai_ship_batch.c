@@ -84,11 +84,11 @@ static const char *take_writer(void *baton, const char *const *values)
     return NULL;
 }
 
-/* The first segment of the same writer, as far back as anybody knows. */
-static const char *find_writer(ai_ship_t *ship, ai_ship_segment_t *segment,
-                               const ai_spool_head_t *head)
+const char *ai_ship_find_writer(ai_ship_t *ship, ai_ship_segment_t *segment,
+                                const ai_spool_reader_t *reader)
 {
     static const char sql[] = "SELECT writer FROM ai_audit_segments WHERE id = %s";
+    const ai_spool_head_t *head = ai_spool_reader_head(reader);
     const char *arg, *wrong;
     int i;
 
@@ -156,20 +156,19 @@ const char *ai_ship_batch_touch(ai_ship_t *ship, ai_ship_segment_t *segment,
                                 const ai_spool_reader_t *reader, ai_audit_segment_t **row)
 {
     ai_ship_batch_t *batch = &ship->batch;
-    const ai_spool_head_t *head = ai_spool_reader_head(reader);
     ai_ship_touch_t *touch;
     const char *wrong;
 
     /* Segments are read one after the other. */
     touch = batch->touched_n ? &batch->touched[batch->touched_n - 1] : NULL;
     if (!touch || touch->segment != segment) {
-        wrong = find_writer(ship, segment, head);
+        wrong = ai_ship_find_writer(ship, segment, reader);
         if (wrong) {
             return wrong;
         }
         touch = new_touch(batch);
         touch->segment = segment;
-        fill_segment(batch->pool, touch, head);
+        fill_segment(batch->pool, touch, ai_spool_reader_head(reader));
     }
     ai_spool_reader_place(reader, &touch->place);
     touch->row.records = (apr_int64_t)touch->place.sequence;

@@ -75,6 +75,7 @@ struct ai_ship_t {
     int has_marks;                /* the checkpoint was read */
     int has_moved;                /* it is to be written */
     int look_again;               /* there may be begins without an end */
+    int has_ended;                /* in this round a segment did */
     int failures;                 /* rounds in trouble, in a row */
     int batch_failures;           /* of the same batch */
     int is_in_trouble;            /* and it was told */
@@ -97,6 +98,10 @@ void ai_ship_batch_begin(ai_ship_t *ship);
 /* Puts a record of a segment into the batch; reader: behind it. NULL, or what is wrong. */
 const char *ai_ship_batch_add(ai_ship_t *ship, ai_ship_segment_t *segment,
                               const ai_spool_reader_t *reader, const ai_spool_frame_t *frame);
+
+/* Finds the first segment of the same writer, as far back as anybody knows, where is_known is 0. */
+const char *ai_ship_find_writer(ai_ship_t *ship, ai_ship_segment_t *segment,
+                                const ai_spool_reader_t *reader);
 
 /* Notes where the reader of a segment stands. Out: *row, what the segment's row is to say. */
 const char *ai_ship_batch_touch(ai_ship_t *ship, ai_ship_segment_t *segment,

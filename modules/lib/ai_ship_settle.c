@@ -50,16 +50,19 @@ const char *ai_ship_settle_list(ai_ship_t *ship, apr_array_header_t **rows)
 }
 
 /* Whether more of that writer may come. */
-static int is_pending(const ai_ship_t *ship, const ai_uuid_t *writer)
+static int is_pending(ai_ship_t *ship, const ai_uuid_t *writer)
 {
     int i;
 
     for (i = 0; i < ship->segments->nelts; i++) {
         const ai_ship_segment_t *segment = &APR_ARRAY_IDX(ship->segments, i, ai_ship_segment_t);
 
-        /* One that could not be read may be of anybody. */
-        if (segment->is_pending
-            && (!segment->is_known || memcmp(&segment->writer, writer, sizeof(*writer)) == 0)) {
+        if (segment->is_pending && !segment->is_known) {
+            /* It could not be read: it may be of anybody. */
+            ship->look_again = 1;
+            return 1;
+        }
+        if (segment->is_pending && memcmp(&segment->writer, writer, sizeof(*writer)) == 0) {
             return 1;
         }
     }

@@ -322,6 +322,11 @@ static void test_begins(void)
     is_number(count(CALLS " WHERE estimated = 1"), 40, "a begin of a writer that closed is estimated, too");
     is_number(count(CALLS), 112, "and nothing is there twice");
     is_number(count("SELECT COUNT(*) FROM ai_audit_segments WHERE settled = 0"), 0, "all is settled");
+    spool = open_spool(0);
+    be_killed(3, 0, &first);
+    is_number(ship_once(), AI_SHIP_DONE, "beside a writer that has nothing yet");
+    is_number(count(CALLS " WHERE estimated = 1"), 43, "a dead one's begins are settled");
+    close_spool(spool);
 }
 
 /* The only segment's path, and its bytes. */
