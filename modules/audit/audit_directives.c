@@ -23,10 +23,8 @@
 
 static const char *const full_words[] = { "refuse", "drop", NULL };
 
-enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SERVER_FIELDS_N };
-enum { ON, FEEDBACK, CALLER, FLOOR, BODY_LIMIT, FIELDS_N };
 enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SHIP, SERVER_FIELDS_N };
-enum { ON, FIELDS_N };
+enum { ON, FEEDBACK, CALLER, FLOOR, BODY_LIMIT, FIELDS_N };
 
 /* clang-format off */
 static ai_field_t server_fields[SERVER_FIELDS_N] = {

@@ -10,6 +10,7 @@
  * May block: on the database, the disk and the pipe, in a thread of its own.
  */
 
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -18,10 +19,6 @@
 #include "ai_ship.h"
 #include "ai_thread.h"
 #include "audit_private.h"
-
-/* A pipe that can be written to takes this much without waiting (POSIX: PIPE_BUF is 512 at least, and
- * 4096 on Linux). */
-#define PIECE 512
 
 /* How long a program may not read, and what is looked at meanwhile. */
 #define DEAF_MS 5000
@@ -40,7 +37,7 @@ static piped_log *program;
 
 /* ------------------------------------------------------------------------------- the pipe */
 
-/* 1 when the pipe takes a piece; 0: not for some time, or it is over. */
+/* 1 when the pipe takes PIPE_BUF bytes without waiting; 0: not for some time, or it is over. */
 static int is_writable(const audit_ship_t *at)
 {
     struct pollfd wait = { .fd = at->pipe, .events = POLLOUT };
@@ -57,7 +54,7 @@ static int is_writable(const audit_ship_t *at)
 static int write_bytes(const audit_ship_t *at, const char *bytes, apr_size_t n)
 {
     while (n > 0) {
-        ssize_t did = is_writable(at) ? write(at->pipe, bytes, n < PIECE ? n : PIECE) : -1;
+        ssize_t did = is_writable(at) ? write(at->pipe, bytes, n < PIPE_BUF ? n : PIPE_BUF) : -1;
 
         if (did <= 0) {
             return 0;

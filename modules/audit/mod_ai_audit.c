@@ -134,7 +134,6 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     }
     audit_server = audit_server_conf(s);
     audit_policy_begin(pconf);
-    return audit_folder_make(ptemp, s);
     return audit_folder_make(ptemp, s) == OK ? audit_ship_prepare(pconf, s) : !OK;
 }
 

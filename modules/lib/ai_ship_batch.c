@@ -133,6 +133,7 @@ static void fill_segment(apr_pool_t *p, ai_ship_touch_t *touch, const ai_spool_h
     if (head->is_good) {
         row->node = apr_pstrdup(p, head->node);
         row->pid = head->pid;
+        row->link = hex(p, head->link);
         row->previous = is_zero(&head->before) ? NULL : text_of(p, &head->before);
     }
 }
