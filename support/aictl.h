@@ -83,6 +83,9 @@ typedef struct database_t {
 const char *database_open(apr_pool_t *p, const char *text, int creates, const char *owner,
                           database_t *database);
 
+/* Becomes that user, with the user's groups, for good. For root alone. */
+const char *database_become(apr_pool_t *p, uid_t uid, gid_t gid);
+
 /* Around each question: from _wait on the database has some time to answer, then the program ends;
  * after _rest nobody is hurried, as whoever reads what we print, or types a key. */
 void database_wait(database_t *database);

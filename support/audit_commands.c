@@ -21,6 +21,7 @@ static const struct {
     { "tail", tail_command, "[--limit N] [--follow [--interval SPAN]] [FILTER]..." },
     { "show", show_command, "[--json | --prompt | --answer] [--spool DIR] ID" },
     { "export", export_command, "[--format jsonl|csv|proof] [FILTER]..." },
+    { "ship", ship_command, "--spool FOLDER [--once] [--lines]" },
     { NULL, NULL, NULL },
 };
 

@@ -13,6 +13,9 @@
 /* Runs one command: argv begins with its name. Returns the program's status. */
 typedef int audit_command_fn(apr_pool_t *p, int argc, const char *const *argv);
 
+/* ship_command.c */
+int ship_command(apr_pool_t *p, int argc, const char *const *argv);
+
 /* An option, "--NAME WORD" or "--NAME"; a list of them ends with name NULL. */
 typedef struct audit_option_t {
     const char *name;

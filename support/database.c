@@ -68,8 +68,7 @@ static const char *folder_of(apr_pool_t *p, const char *path)
     return slash == path ? "/" : apr_pstrmemdup(p, path, (apr_size_t)(slash - path));
 }
 
-/* Becomes that user, with the user's groups, for good. */
-static const char *become(apr_pool_t *p, uid_t uid, gid_t gid)
+const char *database_become(apr_pool_t *p, uid_t uid, gid_t gid)
 {
     const struct passwd *user = getpwuid(uid);
 
@@ -144,7 +143,7 @@ static const char *become_owner(apr_pool_t *p, const char *path)
                 "--owner USER makes one that it can use\n", path);
         return NULL;
     }
-    return become(p, st.st_uid, st.st_gid);
+    return database_become(p, st.st_uid, st.st_gid);
 }
 
 /* With the mode that SQLite's other files then have, too. */
