@@ -9,7 +9,7 @@ _aictl()
     local place='--file --database --runtime' words='' i
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='key db --help --version'
+        words='key db price --help --version'
     elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = db ]; then
         words='init migrate status'
     elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = key ]; then
@@ -18,6 +18,16 @@ _aictl()
          { [ "${COMP_WORDS[2]}" = import ] && [ "${word#-}" = "$word" ] && [ "$before" != --database ]; }; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
+    elif [ "${COMP_WORDS[1]}" = price ]; then
+        case $before in
+        --service) words='standard batch flex priority balanced ultrafast' ;;
+        --target|--host|--provider|--own|--at) return ;;
+        *)  case $word in
+            -*) words='--file --target --host --provider --own --at --service --json --prompt --completion
+                       --cached --written --written-1h --reasoning --prompt-audio --prompt-image
+                       --completion-audio --completion-image --searches --seconds --images --characters' ;;
+            esac ;;
+        esac
     elif [ "$before" = --endpoint ]; then
         words='chat embeddings count-tokens models model completions responses moderations images
                speech transcriptions translations rerank files batches stored other'

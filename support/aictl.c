@@ -24,11 +24,12 @@ static int help(void)
 {
     printf("usage: aictl key COMMAND [OPTION]... [ID]...\n       aictl db COMMAND [OPTION]...\n"
            "       aictl audit COMMAND [OPTION]...\n       aictl usage --by NAME [OPTION]... [FILTER]...\n"
-           "       aictl explain [OPTION]... ID\n\n");
+           "       aictl explain [OPTION]... ID\n       aictl price [OPTION]... MODEL\n\n");
     key_usage();
     db_usage();
     audit_usage();
     search_usage();
+    price_usage();
     source_usage();
     printf("\naictl --version   aictl --help   man aictl\n");
     return DONE_WELL;
@@ -64,12 +65,15 @@ int main(int argc, const char *const *argv)
     else if (argc >= 2 && strcmp(argv[1], "explain") == 0) {
         status = explain_command(pool, argc - 1, argv + 1);
     }
+    else if (argc >= 3 && strcmp(argv[1], "price") == 0) {
+        status = price_command(pool, argc - 1, argv + 1);
+    }
     else if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("aictl %s\n", AI_VERSION);
         status = DONE_WELL;
     }
     else {
-        status = complain(MISUSED, "usage: aictl key|db|audit|usage|explain ...; aictl --help");
+        status = complain(MISUSED, "usage: aictl key|db|audit|usage|explain|price ...; aictl --help");
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == DONE_WELL) {
         status = complain(FAILED, "what was to be printed could not be");

@@ -172,6 +172,12 @@ void db_usage(void);
 int audit_command(apr_pool_t *p, int argc, const char *const *argv);
 void audit_usage(void);
 
+/* ----------------------------------------------------------------- price_command.c */
+
+/* Runs "aictl price ...": argv begins with "price". Returns the program's status. */
+int price_command(apr_pool_t *p, int argc, const char *const *argv);
+void price_usage(void);
+
 /* ---------------------------------------------------------------------- key_show.c */
 
 /* "good", "disabled", "not yet valid", "expired". */

@@ -345,7 +345,8 @@ static void fill(const apr_array_header_t *all, ai_price_line_t *lines, int n)
 
 /* ---------------------------------------------------------------------- tiered_pricing */
 
-/* One tier: {"range": [32000, 128000], "input_cost_per_token": ...}: it says all of its own. */
+/* One tier: {"range": [32000, 128000], "input_cost_per_token": ...}: it says all of its own. Tiers of
+ * something else than tokens have no such range. */
 static const char *read_tier(apr_pool_t *p, ai_slice_t tier, ai_price_line_t *lines, int *n)
 {
     apr_array_header_t *all = apr_array_make(p, 8, sizeof(said_t));
@@ -357,6 +358,9 @@ static const char *read_tier(apr_pool_t *p, ai_slice_t tier, ai_price_line_t *li
     apr_int64_t above;
     int i;
 
+    if (ai_json_type(tier) == AI_JSON_OBJECT && !range.p) {
+        return NULL;
+    }
     if (ai_json_type(tier) != AI_JSON_OBJECT || ai_json_type(range) != AI_JSON_ARRAY
         || !ai_json_walk(&walk, range) || ai_json_next(&walk, &from) <= 0
         || ai_json_int(from.value, &above) != APR_SUCCESS || above < 0) {
@@ -459,14 +463,13 @@ const char *ai_price_entry(apr_pool_t *p, apr_pool_t *scratch, ai_slice_t value,
     if (!wrong && tiers.p && ai_json_type(tiers) != AI_JSON_NULL) {
         wrong = read_tiers(scratch, tiers, lines, &n);
     }
-    else if (!wrong && !lay_out(all, lines, &n)) {
-        wrong = apr_psprintf(scratch, "has more than %d thresholds", AI_PRICE_LINES);
+    if (!wrong && n == 0) {
+        wrong = lay_out(all, lines, &n)
+                    ? NULL : apr_psprintf(scratch, "has more than %d thresholds", AI_PRICE_LINES);
+        fill(all, lines, wrong ? 0 : n);
     }
     if (wrong) {
         return wrong;
-    }
-    if (!tiers.p || ai_json_type(tiers) == AI_JSON_NULL) {
-        fill(all, lines, n);
     }
     if (price->provider && strcmp(price->provider, "xai") == 0) {
         shift(lines, n);

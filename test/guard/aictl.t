@@ -37,6 +37,13 @@ rule('support/aictl.bash has each option', grep { $shell !~ /--$_\b/ } @fields, 
 rule('the usage has each field', grep { $commands !~ /--$_ / } @fields);
 rule('FIELDS has each field', grep { $commands !~ /^#define FIELDS ".*(?:\\\n.*)?\b$_ /m } @fields);
 
+my $price = slurp('support/price_command.c');
+my @price = map { /\{ "([\w-]+)"/g } $price =~ /\} counts\[\] = \{\n(.*?)\n\};/s, $price =~ /\bwords\[\] = \{\n(.*?)\n\};/s;
+cmp_ok(scalar(@price), '>=', 20, 'options of price were found');
+rule('docs/aictl.md has each option of price', grep { $page !~ /`--$_\b/ } @price);
+rule('support/aictl.1 has each', grep { $manual !~ /\bFl -$_\b/ } @price);
+rule('support/aictl.bash has each', grep { $shell !~ /--$_\b/ } @price);
+
 my ($known) = slurp('modules/lib/ai_key_record.c') =~ /\} members\[\] = \{\n(.*?)\n\};/s;
 is_deeply([$keys =~ /^\| `(\w+)` \| .* \| .* \|$/mg], [($known // '') =~ /\{ "(\w+)"/g],
           'docs/keys.md has the members of a record, in their order');

@@ -61,6 +61,7 @@ write_file('models/none',   '[]');
 write_file('models/empty',  '');
 write_file('models/cut',    "[\n  {\"match\":\n");
 write_file('models/object', '{"match":"m"}');
+write_file('models/prices', '{"m":{"input_cost_per_token":1e-6,"output_cost_per_token":2e-6}}');
 write_file('models/member', '[{"match":"a","source":"s","date":"2026-11-21"},'
                           . '{"match":"b","source":"s","date":"2026-11-21","context":"big"}]');
 write_file('models/twins',  '[{"match":"a","source":"s","date":"2026-11-21"},'
@@ -223,6 +224,25 @@ my @wrong = (
     ['AIModelFile in <Location>',  "<Location /v1>\n> AIModelFile MODELS/good\n</Location>\n",
                                    ['AIModelFile', 'not allowed|cannot occur']],
     ['AIModelFile in <AITarget>',  target('AIModelFile MODELS/good'), ['AIModelFile', '<AITarget>']],
+    # --- prices
+    ['AIPriceFile without a name', "> AIPriceFile\n",          ['AIPriceFile', 'one argument']],
+    ['AIPriceFile that is not there', "> AIPriceFile MODELS/nothing\n", ['AIPriceFile', 'cannot open']],
+    ['AIPriceFile that is a folder', "> AIPriceFile MODELS/folder\n", ['AIPriceFile', 'is no file']],
+    ['AIPriceFile that is empty',  "> AIPriceFile MODELS/empty\n", ['AIPriceFile', 'line 1']],
+    ['AIPriceFile with a list',    "> AIPriceFile MODELS/none\n", ['AIPriceFile', 'must be an object']],
+    ['AIPriceFile in <AITarget>',  target('AIPriceFile MODELS/prices'), ['AIPriceFile', '<AITarget>']],
+    ['two of AIPriceFile',         "AIPriceFile MODELS/prices\n> AIPriceFile MODELS/prices\n",
+                                   ['AIPriceFile', 'one already']],
+    ['AIPriceFile in <Location>',  "<Location /v1>\n> AIPriceFile MODELS/prices\n</Location>\n",
+                                   ['AIPriceFile', 'not allowed|cannot occur']],
+    ['AITargetPrice of nothing',   target('AITargetPrice'), ['AITargetPrice', 'needs a model', 'input, cached']],
+    ['AITargetPrice without a price', target('AITargetPrice gpt-4o'), ['AITargetPrice', 'needs a model']],
+    ['AITargetPrice of another word', target('AITargetPrice gpt-4o prompt=1'), ['AITargetPrice', 'prompt=1', 'input, cached']],
+    ['AITargetPrice that is no number', target('AITargetPrice gpt-4o input=cheap'), ['AITargetPrice', 'input=cheap', 'USD a million tokens']],
+    ['AITargetPrice without a day', target('AITargetPrice gpt-4o input=1 not-before=soon'), ['AITargetPrice', 'soon', 'no day']],
+    ['AITargetPrice twice',        "<AITarget t>\nAITargetURL http://127.0.0.1:9\nAITargetPrice m input=1\n> AITargetPrice M input=2\n</AITarget>\n",
+                                   ['AITargetPrice', 'there is one already']],
+    ['AITargetPrice outside',      "> AITargetPrice m input=1\n", ['AITargetPrice', '<AITarget name>']],
     # --- notes
     ['AINote without prefix',      in_ai('AINote tenant "x"'),  ['AINote', 'tenant', "'ai-'"]],
     ['AINote of a module',         in_ai('AINote ai-model "x"'), ['AINote', 'ai-model', 'ai-tenant']],
@@ -438,6 +458,7 @@ my @wrong = (
 my $every = <<'END';
 AIBodyMemory 64m
 AIModelFile MODELS/good
+AIPriceFile MODELS/prices
 AIDatabase sqlite3 file:keys/database
 AIBodyLimit 1m
 AIEngine Off
@@ -460,6 +481,8 @@ AIRouteFallback 429 5xx
     AITargetForward X-Sim X-Other
     AITargetModel gpt-* served
     AITargetModel "a b" c
+    AITargetPrice served input=2.50 output=1e1 cached=1.25 request=0.001 not-before=2026-12-01
+    AITargetPrice served input=3 output=12
     AITargetStreamUsage Off
     AITargetTLSVerify On
     AITargetTLSCAFile CA
