@@ -67,6 +67,7 @@ spew("$dir/conf/openai-b.key", "sk-test-b\n");
 spew("$dir/libexec/openai-key", "#!/bin/sh\n");
 chmod(0755, "$dir/libexec/openai-key");
 spew("$dir/conf/anthropic.key", "sk-test\n");
+spew("$dir/conf/model_prices_and_context_window.json", '{"m":{"input_cost_per_token":1e-6}}');
 spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
 spew("$dir/conf/$_", "none is read by httpd -t\n") for qw(own-ca.pem server.pem server.key);
 make_path("$dir/logs");

@@ -11,7 +11,7 @@ use Guard;
 
 # What a stage module may see of the core; everything else in core/ is its own.
 my %public = map { $_ => 1 } qw(mod_ai.h ai_conf.h ai_segment.h ai_thread.h);
-my %generated = ('ai_dialects.inc' => 'dialects', 'ai_models.inc' => 'lib', 'ai_version.h' => 'lib');
+my %generated = ('ai_dialects.inc' => 'dialects', 'ai_models.inc' => 'lib', 'ai_prices.inc' => 'lib', 'ai_version.h' => 'lib');
 
 sub room { return (split m{/}, $_[0])[1] }
 sub level
