@@ -155,13 +155,27 @@ static apr_int64_t length_of(const request_rec *r)
     return text && ap_parse_strict_length(&n, text) ? (apr_int64_t)n : AI_AUDIT_UNKNOWN;
 }
 
-/* A form has files in it; and no text has a NUL. */
-static int is_text(const request_rec *r, ai_slice_t bytes)
+static int is_form(const request_rec *r)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
 
-    return !(type && ap_cstr_casecmpn(type, "multipart/", 10) == 0)
-           && !memchr(bytes.p, '\0', bytes.n);
+    return type && ap_cstr_casecmpn(type, "multipart/", 10) == 0;
+}
+
+/* Why it cannot be kept, or NULL. */
+static const char *hindrance(const audit_body_t *body, const ai_request_t *air, ai_slice_t bytes)
+{
+    if (!bytes.n) {
+        return is_form(air->r) ? "form" : "unread";
+    }
+    if (!audit_ai->known(air)) {
+        return "unknown"; /* nobody fills the disk before he has said who he is */
+    }
+    if (body->keep == AUDIT_KEEP_REDACTED
+        && (is_form(air->r) || memchr(bytes.p, '\0', bytes.n))) {
+        return "form"; /* with files in it; no text has a NUL */
+    }
+    return NULL;
 }
 
 void audit_body_prompt(audit_body_t *body, ai_request_t *air, ai_audit_body_t *said)
@@ -180,14 +194,9 @@ void audit_body_prompt(audit_body_t *body, ai_request_t *air, ai_audit_body_t *s
     if (!is_held && side->bytes <= 0) {
         return; /* there is none */
     }
-    /* Nobody can fill the disk before he has said who he is. */
-    if (!is_held || !audit_ai->known(air)) {
-        side->lost = side->keep > AUDIT_KEEP_META ? is_held ? "unknown" : "form" : NULL;
-        side->keep = AUDIT_KEEP_META;
-    }
-    if (side->keep == AUDIT_KEEP_REDACTED && !is_text(air->r, bytes)) {
-        side->lost = "form";
-        side->keep = AUDIT_KEEP_META;
+    if (side->keep > AUDIT_KEEP_META) {
+        side->lost = hindrance(body, air, bytes);
+        side->keep = side->lost ? AUDIT_KEEP_META : side->keep;
     }
     if (side->keep == AUDIT_KEEP_FULL) {
         append_all(body, side, bytes);

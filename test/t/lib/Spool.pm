@@ -85,13 +85,15 @@ sub records
     return map { read_segment($_) } segments($folder);
 }
 
-# The records of a call, by the id that it had in x-request-id.
+# The records of a call, by the id that it had in x-request-id: its own id is that, or made of it.
 sub call
 {
     my ($folder, $id) = @_;
     my %call = (begin => [], end => []);
+    my @records = records($folder);
+    my ($named) = grep { $_->{json} && $_->{json}{id} eq $id } @records;
     push @{ $call{ $_->{type} } }, $_
-        for grep { $_->{json} ? $_->{json}{id} eq $id : $_->{id} eq $id } records($folder);
+        for grep { $_->{json} ? $_->{json}{id} eq $id : $named && $_->{id} eq $named->{id} } @records;
     return \%call;
 }
 
