@@ -161,7 +161,7 @@ my (%default, %kind);
 for my $file (files(qr/\.c$/, 'modules')) {
     my $text = slurp($file);
     my %field = ();
-    $field{$1} = [$2, $3] while $text =~ /\[(\w+)\]\s*=\s*AI_FIELD_([A-Z]+)\(\s*\w+,\s*\w+,\s*("[^"]*"|NULL)/g;
+    $field{$1} = [$2, $3] while $text =~ /\[(\w+)\]\s*=\s*AI_FIELD_([A-Z]+)\(\s*\w+,\s*[\w.]+,\s*("[^"]*"|NULL)/g;
     for my $other (files(qr/\.c$/, dirname($file))) {
         my $commands = slurp($other);
         while ($commands =~ /AP_INIT_\w+\(\s*"(AI\w+)",\s*\w+,\s*&\w+\[(\w+)\]/g) {
