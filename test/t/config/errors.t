@@ -87,7 +87,7 @@ sub head
     my @lines = map { $gone{$_->[0]} || $builtin{"mod_$_->[1].c"} ? ()
         : "LoadModule $_->[0]_module $ENV{AI_HTTPD_MODULES}/mod_$_->[1].so\n" } @modules;
     my @own = map { $gone{$_} ? () : "LoadModule ${_}_module $ENV{AI_MODULES}/mod_$_.so\n" }
-        $order eq 'route first' ? qw(ai_auth ai_route ai) : qw(ai ai_route ai_auth);
+        $order eq 'route first' ? qw(ai_auth ai_route ai_audit ai) : qw(ai ai_route ai_auth ai_audit);
     return $text . join('', $order eq 'own first' ? (@own, @lines) : (@lines, @own));
 }
 
@@ -126,6 +126,20 @@ my @wrong = (
     ['AIEngine empty',             in_ai('AIEngine ""'),        ['AIEngine', 'On', 'Off']],
     ['AIEngine without a value',   in_ai('AIEngine'),           ['AIEngine', 'one argument']],
     ['AIEngine with two',          in_ai('AIEngine On Off'),    ['AIEngine', 'one argument']],
+    # --- what is kept of prompts and answers
+    ['AIAuditBody with a word',    in_ai('AIAuditBody all'),    ['AIAuditBody', 'none', 'meta', 'redacted', 'full']],
+    ['AIAuditBody with more',      in_ai('AIAuditBody full tenant=x'), ['AIAuditBody', 'expr=', 'tenant=x']],
+    ['AIAuditBody, expression',    in_ai('AIAuditBody full "expr=%{note:x"'), ['AIAuditBody', 'no expression']],
+    ['AIAuditBody in a directory', inside('Directory /', 'AIAuditBody full'), ['AIAuditBody', 'cannot occur|not allowed']],
+    ['AIAuditBodyLimit small',     in_ai('AIAuditBodyLimit 10'), ['AIAuditBodyLimit', '1k', '1g']],
+    ['AIAuditCaller with a word',  in_ai('AIAuditCaller may'),  ['AIAuditCaller', 'On', 'Off']],
+    ['AIAuditFloor with a word',   in_ai('AIAuditFloor low'),   ['AIAuditFloor', 'none', 'meta', 'redacted', 'full']],
+    ['AIAuditFeedback empty',      in_ai('AIAuditFeedback'),    ['AIAuditFeedback', 'one argument']],
+    ['AIAuditRedact with a word',  in_ai('AIAuditRedact email mail'), ['AIAuditRedact', "'mail'", 'email', 'card', 'pem']],
+    ['AIAuditRedactRegex, regex',  in_ai('AIAuditRedactRegex x "("'), ['AIAuditRedactRegex', 'regular expression']],
+    ['AIAuditRedactRegex, name',   in_ai('AIAuditRedactRegex "a b" x'), ['AIAuditRedactRegex', 'no name', '32']],
+    ['AIAuditRedactRegex, many',   in_ai(("AIAuditRedactRegex n x\n" x 16) . '> AIAuditRedactRegex n x') =~ s/> //r,
+     ['AIAuditRedactRegex', 'more than 16']],
     ['AIAnonymous 1',              in_ai('AIAnonymous 1'),      ['AIAnonymous', 'On', 'Off']],
     ['AIAnonymous without value',  in_ai('AIAnonymous'),        ['AIAnonymous', 'one argument']],
     ['AITargetStreamUsage maybe',  target('AITargetStreamUsage maybe'),
