@@ -50,8 +50,7 @@ for my $type (qw(begin end)) {
     is($seen->sum('ai_audit_records_total', type => $type, result => 'written'), $types{$type},
        "as many a $type as there are on the disk");
 }
-my @files = grep { -f } glob("$folder/*.seg*");
-@files = grep { -f && !/checkpoint|lock/ } glob("$folder/*") if !@files;
+my @files = Spool::segments($folder);
 my $bytes = 0;
 $bytes += -s $_ for @files;
 is($seen->sum('ai_audit_spool_segments'), scalar(@files), 'segments are files');
@@ -68,5 +67,19 @@ is($seen->sum('ai_audit_spool_readable'), 0, 'a folder that is away cannot be re
 is(scalar($seen->samples('ai_audit_spool_bytes')), 0, 'and no number is made up');
 is($seen->sum('ai_audit_records_total', type => 'end'), $calls + 1, 'what was counted is there');
 rename("$folder.away", $folder) or die "$folder: $!\n";
+
+# Children that cannot write there take no calls.
+chmod(0500, $folder) or die "$folder: $!\n";
+$server->graceful;
+my $answer = Gate::await('a refusal', sub {
+    my $seen = $server->caller->request(path => '/v1/chat/completions', body => Gate::chat());
+    return $seen->{status} == 503 ? $seen : undef;
+});
+$seen = Metrics::await($server, 'its end', sub { $_[0]->sum('ai_refusals_total', reason => 'audit_unavailable') > 0 });
+is($seen->sum('ai_audit_records_total', type => 'begin', result => 'refused'),
+   $seen->sum('ai_refusals_total', reason => 'audit_unavailable'), 'a begin that is refused is counted as such');
+is($seen->sum('ai_audit_records_total', type => 'end', result => 'lost'),
+   $seen->sum('ai_refusals_total', reason => 'audit_unavailable'), 'and the end that is lost');
+chmod(0700, $folder) or die "$folder: $!\n";
 $server->stop;
 done_testing();
