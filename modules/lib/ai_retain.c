@@ -31,7 +31,7 @@
 #define RIPE \
     "FROM ai_audit_frames f JOIN ai_audit_calls c ON c.id = f.call_id " \
     "WHERE f.removed = 0 AND f.type = %lld AND f.time < %lld AND c.time < %lld " \
-    "AND f.length > 0 AND f.body IS NOT NULL AND (%lld = 0 OR c.tenant = %s) "
+    "AND f.length > 0 AND f.body IS NOT NULL AND (%s = '' OR c.tenant = %s) "
 #define NOT_HELD \
     "AND NOT EXISTS (SELECT 1 FROM ai_audit_holds h WHERE h.released IS NULL " \
     "AND (h.tenant IS NULL OR h.tenant = c.tenant) AND (h.since IS NULL OR c.time >= h.since) " \
@@ -74,8 +74,7 @@ static void fill(apr_pool_t *p, const ai_retain_t *retain, int type, const char 
     args[0] = number(p, type);
     args[1] = number(p, retain->before);
     args[2] = args[1];
-    args[3] = retain->tenant ? "1" : "0";
-    args[4] = retain->tenant ? retain->tenant : "";
+    args[3] = args[4] = retain->tenant ? retain->tenant : "";
 }
 
 /* -------------------------------------------------------------------------------- counting */

@@ -17,7 +17,7 @@
 typedef struct ai_retain_t {
     int records;        /* 0: what was asked and answered; 1: all */
     apr_time_t before;  /* of calls that came before this */
-    const char *tenant; /* NULL: of all */
+    const char *tenant; /* NULL or empty: of all */
     const char *why;    /* for the checkpoint, at most AI_RETAIN_WHY bytes */
 } ai_retain_t;
 

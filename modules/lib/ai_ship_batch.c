@@ -135,6 +135,7 @@ static void fill_segment(apr_pool_t *p, ai_ship_touch_t *touch, const ai_spool_h
         row->pid = head->pid;
         row->link = hex(p, head->link);
         row->previous = is_zero(&head->before) ? NULL : text_of(p, &head->before);
+        row->link = hex(p, head->link);
     }
 }
 

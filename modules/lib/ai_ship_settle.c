@@ -82,7 +82,7 @@ typedef struct page_t {
 static const char open_begins[] =
     "SELECT f.id, f.call_id, f.time, f.length, f.coding, f.body FROM ai_audit_frames f "
     "LEFT JOIN ai_audit_calls c ON c.id = f.call_id "
-    "WHERE f.id > %s AND f.id < %s AND f.type = 1 AND c.id IS NULL ORDER BY f.id LIMIT 32";
+    "WHERE f.id > %s AND f.id < %s AND f.type = 1 AND f.removed = 0 AND c.id IS NULL ORDER BY f.id LIMIT 32";
 
 static const char *take_begin(void *baton, const char *const *values)
 {

@@ -152,7 +152,8 @@ static void take_hold(ai_verify_t *verify, apr_int64_t number, const ai_checkpoi
 
     if (told && (!same_text(hold->tenant, told->tenant) || !same_text(hold->reason, told->reason)
                  || hold->since != told->since || hold->until != told->until
-                 || hold->created != told->created || told->released >= 0)) {
+                 || hold->created != told->created
+                 || (told->released >= 0 && hold->released != told->released))) {
         ai_verify_found(verify, "checkpoint %" APR_INT64_T_FMT ": says of hold %s what one before it "
                         "contradicts", number, hold->id);
     }

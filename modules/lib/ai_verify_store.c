@@ -15,8 +15,14 @@
 static const char get_checkpoints[] =
     "SELECT id, node, time, text, signature, signer FROM ai_audit_checkpoints WHERE id > %s "
     "ORDER BY id LIMIT " AI_VERIFY_PAGE_TEXT;
+static const char get_checkpoint[] = "SELECT id FROM ai_audit_checkpoints WHERE id = %s";
 static const char get_chain[] = "SELECT chain FROM ai_audit_frames WHERE id = %s";
-static const char get_holds[] = "SELECT " AI_PROOF_HOLD " FROM ai_audit_holds h ORDER BY h.id";
+static const char get_holds[] =
+    "SELECT " AI_PROOF_HOLD ", t.records, t.state, t.torn, t.damaged, t.settled FROM ai_audit_holds h "
+    "LEFT JOIN ai_audit_told t ON t.id = h.id ORDER BY h.id";
+
+/* Of ai_audit_told. */
+#define NOTE_COLUMNS 5
 
 /* A select's rows, as they are: of const char **. */
 typedef struct rows_t {
@@ -155,35 +161,76 @@ static int same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* Out: *newer, whether a checkpoint was written since they were read. */
+static const char *look_for_newer(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, int *newer)
+{
+    const char *id = ai_proof_row_id(p, verify->next), *text, *wrong;
+
+    wrong = ai_verify_value(verify, p, db, get_checkpoint, 1, &id, &text);
+    *newer = text != NULL;
+    return wrong;
+}
+
+/* 1: the row of ai_audit_told is that of a hold which was told so; none of one that was not. */
+static int is_noted(apr_pool_t *p, const char *const *note, const ai_checkpoint_hold_t *told)
+{
+    int i, good = (note[0] != NULL) == (told != NULL);
+
+    for (i = 1; told && good && i < NOTE_COLUMNS; i++) {
+        good = note[i] && strcmp(note[i], "0") == 0;
+    }
+    return good
+           && (!told || strcmp(note[0], apr_psprintf(p, "%" APR_TIME_T_FMT, told->released)) == 0);
+}
+
+static const char *check_hold(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db,
+                              const char *const *row, const char **id)
+{
+    const char *column, *wrong = NULL;
+    const ai_checkpoint_hold_t *told;
+    ai_checkpoint_hold_t hold;
+    int newer = 1;
+
+    column = ai_proof_hold(p, row, &hold);
+    *id = hold.id;
+    told = apr_hash_get(verify->holds, hold.id, APR_HASH_KEY_STRING);
+    if (column) {
+        ai_verify_found(verify, "hold %.36s: column %s has a value that it cannot have", hold.id, column);
+    }
+    /* It may have been released since. */
+    else if (told && (!same_text(hold.tenant, told->tenant) || !same_text(hold.reason, told->reason)
+                      || hold.since != told->since || hold.until != told->until
+                      || hold.created != told->created
+                      || (hold.released >= 0 && hold.released < hold.created)
+                      || (told->released >= 0 && hold.released != told->released))) {
+        ai_verify_found(verify, "hold %s: is not as the checkpoints say", hold.id);
+    }
+    if (!is_noted(p, row + AI_PROOF_HOLD_COLUMNS, told)) {
+        wrong = look_for_newer(verify, p, db, &newer);
+    }
+    if (!newer) {
+        ai_verify_found(verify, "hold %s: ai_audit_told is not what the checkpoints tell", hold.id);
+    }
+    return wrong;
+}
+
 static const char *check_holds(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db)
 {
     apr_array_header_t *rows;
-    const char *wrong = ai_verify_get(verify, p, db, get_holds, 0, NULL, AI_PROOF_HOLD_COLUMNS, &rows);
+    const char *wrong, *id;
     apr_hash_t *seen = apr_hash_make(p);
-    const ai_checkpoint_hold_t *told;
     apr_hash_index_t *at;
     int i;
 
+    wrong = ai_verify_get(verify, p, db, get_holds, 0, NULL, AI_PROOF_HOLD_COLUMNS + NOTE_COLUMNS,
+                          &rows);
     for (i = 0; !wrong && i < rows->nelts; i++) {
-        ai_checkpoint_hold_t hold;
-        const char *column = ai_proof_hold(p, AI_VERIFY_ROW(rows, i), &hold);
-
-        told = apr_hash_get(verify->holds, hold.id, APR_HASH_KEY_STRING);
-        apr_hash_set(seen, hold.id, APR_HASH_KEY_STRING, hold.id);
-        if (column) {
-            ai_verify_found(verify, "hold %.36s: column %s has a value that it cannot have", hold.id,
-                            column);
-        }
-        /* It may have been released since. */
-        else if (told && (!same_text(hold.tenant, told->tenant)
-                          || !same_text(hold.reason, told->reason) || hold.since != told->since
-                          || hold.until != told->until || hold.created != told->created
-                          || (told->released >= 0 && hold.released != told->released))) {
-            ai_verify_found(verify, "hold %s: is not as the checkpoints say", hold.id);
-        }
+        wrong = check_hold(verify, p, db, AI_VERIFY_ROW(rows, i), &id);
+        apr_hash_set(seen, id, APR_HASH_KEY_STRING, id);
     }
     for (at = apr_hash_first(p, verify->holds); !wrong && at; at = apr_hash_next(at)) {
-        told = apr_hash_this_val(at);
+        const ai_checkpoint_hold_t *told = apr_hash_this_val(at);
+
         if (!apr_hash_get(seen, told->id, APR_HASH_KEY_STRING)) {
             ai_verify_found(verify, "hold %s: is missing; a checkpoint tells of it", told->id);
         }
