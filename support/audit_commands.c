@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "audit_commands.h"
+#include "audit_proof.h"
 #include "search.h"
 
 /* Each command is a row here. */
@@ -22,6 +23,12 @@ static const struct {
     { "show", show_command, "[--json | --prompt | --answer] [--spool DIR] ID" },
     { "export", export_command, "[--format jsonl|csv|proof] [FILTER]..." },
     { "ship", ship_command, "--spool FOLDER [--once] [--lines]" },
+    { "keygen", keygen_command, "--key FILE" },
+    { "verify", verify_command, "[--public-key FILE[,FILE]...] [--expect DIGEST] [--since T] "
+      "[--export FILE | --spool DIR]" },
+    { "retain", retain_command, "--older SPAN --bodies|--records [--tenant T] [--dry-run] "
+      "[--signing-key FILE | --unsigned]" },
+    { "hold", hold_command, "add --reason TEXT [--tenant T] [--since T] [--until T] | list | release ID" },
     { NULL, NULL, NULL },
 };
 

@@ -62,6 +62,35 @@ const char *ai_proof_row_id(apr_pool_t *p, apr_int64_t number)
     return apr_psprintf(p, "%020" APR_INT64_T_FMT, number);
 }
 
+/* A select's rows, as they are: of const char **. */
+typedef struct rows_t {
+    apr_pool_t *pool;
+    apr_array_header_t *rows;
+    int columns;
+} rows_t;
+
+static const char *take_row(void *baton, const char *const *values)
+{
+    rows_t *rows = baton;
+    const char **row = apr_palloc(rows->pool, (apr_size_t)rows->columns * sizeof(*row));
+    int i;
+
+    for (i = 0; i < rows->columns; i++) {
+        row[i] = values[i] ? apr_pstrdup(rows->pool, values[i]) : NULL;
+    }
+    APR_ARRAY_PUSH(rows->rows, const char **) = row;
+    return NULL;
+}
+
+const char *ai_proof_rows(ai_db_t *db, apr_pool_t *p, const char *sql, int n,
+                          const char *const *args, int columns, apr_array_header_t **all)
+{
+    rows_t rows = { p, apr_array_make(p, 32, sizeof(const char **)), columns };
+
+    *all = rows.rows;
+    return ai_db_select(db, p, sql, n, args, columns, take_row, &rows);
+}
+
 static int is_uuid(const char *text, ai_uuid_t *uuid)
 {
     char again[AI_UUID_TEXT + 1];

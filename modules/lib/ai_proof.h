@@ -62,6 +62,11 @@ const char *ai_proof_hold(apr_pool_t *p, const char *const *columns, ai_checkpoi
  * knows: the head is damaged. */
 const char *ai_proof_start(apr_pool_t *p, const ai_uuid_t *segment, const ai_spool_head_t *head);
 
+/* All rows of a select, as they are: of const char *const *, in p. */
+const char *ai_proof_rows(ai_db_t *db, apr_pool_t *p, const char *sql, int n,
+                          const char *const *args, int columns, apr_array_header_t **rows);
+#define AI_PROOF_ROW(rows, i) APR_ARRAY_IDX(rows, i, const char **)
+
 /* Key of a checkpoint's row, in p: its number with twenty digits. */
 const char *ai_proof_row_id(apr_pool_t *p, apr_int64_t number);
 

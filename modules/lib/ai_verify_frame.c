@@ -176,8 +176,8 @@ const char *ai_verify_frames(ai_verify_place_t *place)
         wrong = ai_verify_get(place->verify, place->page, place->db, get_frames, 2, args, FRAME_COLUMNS,
                          &rows);
         for (i = 0; !wrong && i < rows->nelts; i++) {
-            wrong = check_frame(place, AI_VERIFY_ROW(rows, i));
-            place->last = AI_VERIFY_ROW(rows, i)[0];
+            wrong = check_frame(place, AI_PROOF_ROW(rows, i));
+            place->last = AI_PROOF_ROW(rows, i)[0];
         }
     } while (!wrong && rows->nelts == AI_VERIFY_PAGE);
     return wrong;

@@ -82,8 +82,6 @@ const char *ai_verify_hex(apr_pool_t *p, const unsigned char *digest);
 #define AI_VERIFY_PAGE 100
 #define AI_VERIFY_PAGE_TEXT "100"
 
-#define AI_VERIFY_ROW(rows, i) APR_ARRAY_IDX(rows, i, const char **)
-
 /* Asks for rows: of const char **, in p. */
 const char *ai_verify_get(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, const char *sql, int n,
                           const char *const *args, int columns, apr_array_header_t **all);

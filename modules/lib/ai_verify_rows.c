@@ -98,7 +98,7 @@ static const char *check_call(ai_verify_place_t *place, const char *id, const ch
         }
         return NULL;
     }
-    row = AI_VERIFY_ROW(rows, 0);
+    row = AI_PROOF_ROW(rows, 0);
     place->verify->calls += is_end;
     if (!same_text(row[AI_AUDIT_CALL_FRAME], id) && row[AI_AUDIT_CALL_FRAME]) {
         /* That of the call's end, which is looked at on its own; or of another end of the same id. */
@@ -145,7 +145,7 @@ static const char *check_feedback(ai_verify_place_t *place, const char *id, cons
     want[4] = apr_psprintf(place->page, "%" APR_TIME_T_FMT, feedback.time);
     want[5] = feedback.feedback;
     want[6] = feedback.score;
-    compare(place, id, "ai_audit_feedback", AI_VERIFY_ROW(rows, 0), want, names, FEEDBACK_COLUMNS);
+    compare(place, id, "ai_audit_feedback", AI_PROOF_ROW(rows, 0), want, names, FEEDBACK_COLUMNS);
     return NULL;
 }
 
@@ -192,8 +192,8 @@ static const char *check_strays(ai_verify_t *verify, ai_db_t *db, const char *sq
         after = last;
         wrong = ai_verify_get(verify, page, db, sql, 1, &after, 5, &rows);
         for (i = 0; !wrong && i < rows->nelts; i++) {
-            check_stray(verify, AI_VERIFY_ROW(rows, i), table, low, high);
-            apr_cpystrn(last, AI_VERIFY_ROW(rows, i)[0], sizeof(last));
+            check_stray(verify, AI_PROOF_ROW(rows, i), table, low, high);
+            apr_cpystrn(last, AI_PROOF_ROW(rows, i)[0], sizeof(last));
         }
     } while (!wrong && rows->nelts == AI_VERIFY_PAGE);
     wrong = wrong ? apr_pstrdup(verify->pool, wrong) : NULL;

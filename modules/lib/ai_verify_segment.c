@@ -151,7 +151,7 @@ static const char *again(ai_verify_place_t *place, apr_pool_t *p, int *same)
     wrong = ai_verify_get(place->verify, place->page, place->db, get_segment, 1, &id,
                      AI_PROOF_SEGMENT_COLUMNS, &rows);
     *same = 1;
-    if (!wrong && rows->nelts && !ai_proof_segment(place->page, AI_VERIFY_ROW(rows, 0), &row)) {
+    if (!wrong && rows->nelts && !ai_proof_segment(place->page, AI_PROOF_ROW(rows, 0), &row)) {
         *same = row.records == place->row.records && row.state == place->row.state
                 && row.settled == place->row.settled && row.damaged == place->row.damaged;
         place->row = row;
@@ -277,8 +277,8 @@ const char *ai_verify_segments(ai_verify_t *verify, ai_db_t *db)
         for (i = 0; !wrong && i < rows->nelts; i++) {
             apr_pool_clear(each);
             apr_pool_clear(place.page);
-            wrong = check_segment(&place, each, AI_VERIFY_ROW(rows, i));
-            apr_cpystrn(last, AI_VERIFY_ROW(rows, i)[0], sizeof(last));
+            wrong = check_segment(&place, each, AI_PROOF_ROW(rows, i));
+            apr_cpystrn(last, AI_PROOF_ROW(rows, i)[0], sizeof(last));
         }
     } while (!wrong && rows->nelts == AI_VERIFY_PAGE);
     wrong = wrong ? wrong : check_lost(verify, page, db);

@@ -24,36 +24,13 @@ static const char get_holds[] =
 /* Of ai_audit_told. */
 #define NOTE_COLUMNS 5
 
-/* A select's rows, as they are: of const char **. */
-typedef struct rows_t {
-    apr_pool_t *pool;
-    apr_array_header_t *rows;
-    int columns;
-} rows_t;
-
-static const char *take_row(void *baton, const char *const *values)
-{
-    rows_t *rows = baton;
-    const char **row = apr_palloc(rows->pool, (apr_size_t)rows->columns * sizeof(*row));
-    int i;
-
-    for (i = 0; i < rows->columns; i++) {
-        row[i] = values[i] ? apr_pstrdup(rows->pool, values[i]) : NULL;
-    }
-    APR_ARRAY_PUSH(rows->rows, const char **) = row;
-    return NULL;
-}
-
 const char *ai_verify_get(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, const char *sql, int n,
                             const char *const *args, int columns, apr_array_header_t **all)
 {
-    rows_t rows = { p, apr_array_make(p, AI_VERIFY_PAGE, sizeof(const char **)), columns };
-
-    *all = rows.rows;
     if (verify->ask) {
         verify->ask(verify->baton);
     }
-    return ai_db_select(db, p, sql, n, args, columns, take_row, &rows);
+    return ai_proof_rows(db, p, sql, n, args, columns, all);
 }
 
 const char *ai_verify_value(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, const char *sql,
@@ -62,7 +39,7 @@ const char *ai_verify_value(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, con
     apr_array_header_t *rows;
     const char *wrong = ai_verify_get(verify, p, db, sql, n, args, 1, &rows);
 
-    *value = !wrong && rows->nelts ? AI_VERIFY_ROW(rows, 0)[0] : NULL;
+    *value = !wrong && rows->nelts ? AI_PROOF_ROW(rows, 0)[0] : NULL;
     return wrong;
 }
 
@@ -145,8 +122,8 @@ static const char *check_checkpoints(ai_verify_t *verify, apr_pool_t *p, ai_db_t
         wrong = ai_verify_get(verify, page, db, get_checkpoints, 1, &last, 6, &rows);
         for (i = 0; !wrong && i < rows->nelts; i++) {
             apr_pool_clear(each);
-            wrong = check_checkpoint(verify, each, db, AI_VERIFY_ROW(rows, i));
-            last = AI_VERIFY_ROW(rows, i)[0];
+            wrong = check_checkpoint(verify, each, db, AI_PROOF_ROW(rows, i));
+            last = AI_PROOF_ROW(rows, i)[0];
         }
         last = apr_pstrdup(page, last);
     } while (!wrong && rows->nelts == AI_VERIFY_PAGE);
@@ -225,7 +202,7 @@ static const char *check_holds(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db)
     wrong = ai_verify_get(verify, p, db, get_holds, 0, NULL, AI_PROOF_HOLD_COLUMNS + NOTE_COLUMNS,
                           &rows);
     for (i = 0; !wrong && i < rows->nelts; i++) {
-        wrong = check_hold(verify, p, db, AI_VERIFY_ROW(rows, i), &id);
+        wrong = check_hold(verify, p, db, AI_PROOF_ROW(rows, i), &id);
         apr_hash_set(seen, id, APR_HASH_KEY_STRING, id);
     }
     for (at = apr_hash_first(p, verify->holds); !wrong && at; at = apr_hash_next(at)) {

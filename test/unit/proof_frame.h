@@ -12,6 +12,7 @@
 #include "ai_ship.h"
 #include "ai_spool.h"
 #include "ai_verify.h"
+#include "ai_when.h"
 #include "db_frame.h"
 
 #define NOON apr_time_from_sec(1795219200)
@@ -59,9 +60,9 @@ static inline void put_call(ai_spool_t *spool, const char *tenant, apr_time_t wh
 
     ai_uuid_make(uuids, when, &id);
     ai_uuid_text(&id, id_text);
-    begin = apr_psprintf(pool, "{\"v\":1,\"id\":\"%s\",\"node\":\"gw1\",\"tenant\":\"%s\",\"user\":\"ann\","
+    begin = apr_psprintf(pool, "{\"v\":1,\"id\":\"%s\",\"time\":\"%s\",\"node\":\"gw1\",\"tenant\":\"%s\",\"user\":\"ann\","
                          "\"key\":\"k1\",\"model\":\"m\",\"stream\":true,"
-                         "\"reserved\":{\"prompt\":70,\"completion\":80}", id_text, tenant);
+                         "\"reserved\":{\"prompt\":70,\"completion\":80}", id_text, ai_when_text(pool, when), tenant);
     put(spool, AI_SPOOL_BEGIN, &id, when, apr_pstrcat(pool, begin, "}", NULL));
     put(spool, 16, &id, when, apr_pstrcat(pool, "what ", tenant, " asked \xff", NULL));
     if (!ends) {
