@@ -22,7 +22,7 @@ static const struct {
     { "tail", tail_command, "[--limit N] [--follow [--interval SPAN]] [FILTER]..." },
     { "show", show_command, "[--json | --prompt | --answer] [--spool DIR] ID" },
     { "export", export_command, "[--format jsonl|csv|proof] [FILTER]..." },
-    { "ship", ship_command, "--spool FOLDER [--once] [--lines]" },
+    { "ship", ship_command, "--spool FOLDER [--once] [--lines] [--signing-key FILE] [--checkpoint SPAN]" },
     { "keygen", keygen_command, "--key FILE" },
     { "verify", verify_command, "[--public-key FILE[,FILE]...] [--expect DIGEST] [--since T] "
       "[--export FILE | --spool DIR]" },

@@ -16,4 +16,7 @@ audit_command_fn retain_command, hold_command;
 const char *audit_when(apr_pool_t *p, const char *name, const char *word, apr_time_t now,
                        apr_time_t *when);
 
+/* The name of this machine, for checkpoints. */
+const char *audit_host_name(apr_pool_t *p);
+
 #endif

@@ -81,7 +81,7 @@ static const char *read_retain(apr_pool_t *p, retaining_t *at, apr_time_t now)
     return wrong;
 }
 
-static const char *host_name(apr_pool_t *p)
+const char *audit_host_name(apr_pool_t *p)
 {
     char name[APRMAXHOSTLEN + 1];
 
@@ -134,7 +134,7 @@ int retain_command(apr_pool_t *p, int argc, const char *const *argv)
     if (wrong) {
         return complain(FAILED, wrong);
     }
-    at->proof = (ai_proof_t){ ai_audit_store_db(store), key, host_name(p) };
+    at->proof = (ai_proof_t){ ai_audit_store_db(store), key, audit_host_name(p) };
     wrong = run_retain(p, at, now, &done);
     database_rest();
     printf("%" APR_INT64_T_FMT " bodies, %" APR_INT64_T_FMT " bytes: %s (%s)\n", done.frames, done.bytes,

@@ -15,14 +15,21 @@
 
 #include <apr_strings.h>
 
+#include "ai_attest.h"
 #include "ai_ship.h"
+#include "ai_value.h"
 #include "audit_commands.h"
+#include "audit_proof.h"
 
 /* What a signal has to do with. */
 static ai_ship_t *under_way;
+static ai_attest_t *attest;
 static int wake_pipe[2];
 
 static volatile sig_atomic_t is_over, is_shut;
+
+/* How often checkpoints could not be written. */
+static int troubles;
 
 static void on_signal(int number)
 {
@@ -116,6 +123,18 @@ static const char *become_spooler(apr_pool_t *p, const char *folder)
     return geteuid() != 0 || is.st_uid == 0 ? NULL : database_become(p, is.st_uid, is.st_gid);
 }
 
+static void say_beside(void *baton, ai_attest_event_e event, const char *text)
+{
+    static const char *const words[] = {
+        [AI_ATTEST_TROUBLE] = "no checkpoint can be written",
+        [AI_ATTEST_RESUMED] = "it went wrong before",
+        [AI_ATTEST_RETAINED] = "retention took out",
+    };
+
+    *(int *)baton += event == AI_ATTEST_TROUBLE;
+    fprintf(stderr, "aictl: %s: %s\n", words[event], text);
+}
+
 static int ship_once(ai_ship_t *ship)
 {
     ai_ship_outcome_e outcome;
@@ -123,6 +142,13 @@ static int ship_once(ai_ship_t *ship)
     do {
         outcome = ai_ship_round(ship, apr_time_now());
     } while (outcome == AI_SHIP_MORE);
+    while (outcome == AI_SHIP_DONE && ai_attest_round(attest, apr_time_now())) {
+        continue;
+    }
+    ai_attest_end(attest, apr_time_now());
+    if (outcome == AI_SHIP_DONE && troubles) {
+        return complain(FAILED, "all is shipped, but not told of in a checkpoint");
+    }
     return outcome == AI_SHIP_DONE    ? DONE_WELL
            : outcome == AI_SHIP_OTHER ? complain(FAILED, "somebody else ships from that folder")
                                       : complain(FAILED, "not all of it could be shipped");
@@ -131,7 +157,7 @@ static int ship_once(ai_ship_t *ship)
 static int ship_on(ai_ship_t *ship)
 {
     ai_ship_outcome_e outcome;
-    int has_waited = 0;
+    int has_waited = 0, ships = 0;
 
     while (!is_over && !is_shut) {
         outcome = ai_ship_round(ship, apr_time_now());
@@ -139,31 +165,46 @@ static int ship_on(ai_ship_t *ship)
             fprintf(stderr, "aictl: somebody else ships from that folder; waiting\n");
             has_waited = 1;
         }
-        wait_for(ai_ship_wait(ship, outcome));
+        ships = outcome == AI_SHIP_DONE || outcome == AI_SHIP_MORE;
+        if (!ships || !ai_attest_round(attest, apr_time_now())) {
+            wait_for(ai_ship_wait(ship, outcome));
+        }
+    }
+    if (ships) {
+        ai_attest_end(attest, apr_time_now());
     }
     return is_shut ? complain(FAILED, "nobody reads the lines") : DONE_WELL;
 }
 
 int ship_command(apr_pool_t *p, int argc, const char *const *argv)
 {
-    const char *folder = NULL, *text = NULL, *wrong;
+    const char *folder = NULL, *text = NULL, *key_file = NULL, *every = "1min", *said = NULL, *wrong;
     int once = 0, lines = 0, status;
     const audit_option_t options[] = { { "spool", &folder, NULL }, { "database", &text, NULL },
                                        { "once", NULL, &once }, { "lines", NULL, &lines },
+                                       { "signing-key", &key_file, NULL },
+                                       { "checkpoint", &said, NULL },
                                        { NULL, NULL, NULL } };
     ai_ship_conf_t conf = { .say = say };
+    ai_attest_conf_t beside = { .say = say_beside, .baton = &troubles };
+    ai_sign_key_t *key = NULL;
+    apr_int64_t ms = 0;
     apr_array_header_t *words;
     ai_audit_store_t *store;
     database_t database;
 
     wrong = audit_options_read(p, argc, argv, options, &words);
     if (!wrong && (words->nelts || !folder)) {
-        wrong = "usage: aictl audit ship --spool FOLDER [--database 'DRIVER PARAMS'] [--once] [--lines]";
+        wrong = "usage: aictl audit ship --spool FOLDER [--database 'DRIVER PARAMS'] [--once] [--lines] "
+                "[--signing-key FILE] [--checkpoint SPAN]";
     }
+    wrong = wrong ? wrong : ai_value_time(p, said ? said : every, 1000, 86400000, &ms);
     if (wrong) {
         return complain(MISUSED, wrong);
     }
-    wrong = audit_database_open(p, text, !once, &database, &store);
+    /* Before root becomes the owner of the spool. */
+    wrong = key_file ? ai_sign_load(p, key_file, &key) : NULL;
+    wrong = wrong ? wrong : audit_database_open(p, text, !once, &database, &store);
     wrong = wrong ? wrong : become_spooler(p, folder);
     if (wrong) {
         return complain(FAILED, wrong);
@@ -171,8 +212,13 @@ int ship_command(apr_pool_t *p, int argc, const char *const *argv)
     conf.folder = folder;
     conf.database = database.conf;
     conf.line = lines ? print_line : NULL;
+    beside.database = database.conf;
+    beside.key = key;
+    beside.node = audit_host_name(p);
+    beside.every = apr_time_from_msec(ms);
+    attest = ai_attest_open(p, &beside);
     under_way = ai_ship_open(p, &conf);
-    wrong = under_way ? catch_signals() : "there is no memory";
+    wrong = under_way && attest ? catch_signals() : "there is no memory";
     if (wrong) {
         return complain(FAILED, wrong);
     }

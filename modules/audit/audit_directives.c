@@ -23,7 +23,7 @@
 
 static const char *const full_words[] = { "refuse", "drop", NULL };
 
-enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SHIP, SERVER_FIELDS_N };
+enum { SYNC, FULL, SEGMENT_SIZE, SEGMENT_AGE, SHIP, CHECKPOINT, SERVER_FIELDS_N };
 enum { ON, FEEDBACK, CALLER, FLOOR, BODY_LIMIT, FIELDS_N };
 
 /* clang-format off */
@@ -33,6 +33,7 @@ static ai_field_t server_fields[SERVER_FIELDS_N] = {
     [SEGMENT_SIZE] = AI_FIELD_SIZE(audit_server_conf_t, segment_size, "64m", APR_INT64_C(1) << 20, APR_INT64_C(4) << 30),
     [SEGMENT_AGE] = AI_FIELD_TIME(audit_server_conf_t, segment_age_ms, "1h", 1000, AI_DAYS_MS(1)),
     [SHIP] = AI_FIELD_FLAG(audit_server_conf_t, ship, "On"),
+    [CHECKPOINT] = AI_FIELD_TIME(audit_server_conf_t, checkpoint_ms, "1min", 1000, AI_DAYS_MS(1)),
 };
 static ai_field_t fields[FIELDS_N] = {
     [ON] = AI_FIELD_FLAG(audit_conf_t, on, "Off"),
@@ -101,6 +102,11 @@ apr_off_t audit_segment_size(const audit_server_conf_t *conf)
 apr_interval_time_t audit_segment_age(const audit_server_conf_t *conf)
 {
     return apr_time_from_msec(ai_conf_number(conf, &server_fields[SEGMENT_AGE]));
+}
+
+apr_interval_time_t audit_checkpoint_every(const audit_server_conf_t *conf)
+{
+    return apr_time_from_msec(ai_conf_number(conf, &server_fields[CHECKPOINT]));
 }
 
 int audit_is_shipped(const audit_server_conf_t *conf)
@@ -385,6 +391,12 @@ const command_rec audit_cmds[] = {
                   "time after which another file of records is begun"),
     AP_INIT_TAKE1("AIAuditShip", set_server, &server_fields[SHIP], RSRC_CONF,
                   "On: records go into AIDatabase; Off: aictl audit ship brings them there"),
+    AP_INIT_TAKE1("AIAuditSigningKey", audit_set_signing_key, NULL, RSRC_CONF,
+                  "the file of the private key that signs checkpoints"),
+    AP_INIT_TAKE1("AIAuditCheckpoint", set_server, &server_fields[CHECKPOINT], RSRC_CONF,
+                  "how often a checkpoint is written, where something is new"),
+    AP_INIT_TAKE123("AIAuditRetain", audit_set_retain, NULL, RSRC_CONF,
+                    "a span, bodies or records, tenant=NAME: what is taken out when it is older"),
     AP_INIT_TAKE1("AIAuditPipe", set_pipe, NULL, RSRC_CONF,
                   "a program that gets each record as a line of JSON: \"|PROGRAM ARGUMENTS\""),
     { 0 }

@@ -42,6 +42,9 @@ typedef struct audit_server_conf_t {
     apr_int64_t segment_age_ms;
     apr_int64_t ship;     /* audit_is_shipped() reads it */
     const char *pipe;     /* AIAuditPipe, without the "|"; NULL: none */
+    const char *signing_key;    /* a path; NULL: nobody signs */
+    apr_int64_t checkpoint_ms;
+    apr_array_header_t *retain; /* of ai_attest_rule_t; NULL: all is kept */
 } audit_server_conf_t;
 
 /* Of a location. */
@@ -76,6 +79,7 @@ audit_full_e audit_when_full(const audit_server_conf_t *conf);
 apr_off_t audit_segment_size(const audit_server_conf_t *conf);
 apr_interval_time_t audit_segment_age(const audit_server_conf_t *conf);
 int audit_is_shipped(const audit_server_conf_t *conf);
+apr_interval_time_t audit_checkpoint_every(const audit_server_conf_t *conf);
 
 /* ---------------------------------------------------------------------- audit_call.c */
 
@@ -134,6 +138,19 @@ void audit_metrics_record(const char *type, const char *result);
 /* The disk may have lost what was given to it. */
 void audit_metrics_sync_failed(void);
 void audit_metrics_register(void);
+
+/* -------------------------------------------------------------------- audit_attest.c */
+
+const char *audit_set_signing_key(cmd_parms *cmd, void *dir, const char *arg);
+const char *audit_set_retain(cmd_parms *cmd, void *dir, const char *span, const char *second,
+                             const char *third);
+
+/* Whether the key that signs can be read; also for "httpd -t". OK, or it has been logged. */
+int audit_attest_check(apr_pool_t *p, server_rec *s);
+/* Reads it, in the parent. OK, or it has been logged. */
+int audit_attest_prepare(apr_pool_t *pconf, server_rec *s);
+/* What the child that ships does beside. There must be a database. NULL: there is no memory. */
+struct ai_attest_t *audit_attest_open(apr_pool_t *pchild, server_rec *s);
 
 /* ---------------------------------------------------------------------- audit_ship.c */
 

@@ -16,6 +16,7 @@
 
 #include <ap_mpm.h>
 
+#include "ai_attest.h"
 #include "ai_ship.h"
 #include "ai_thread.h"
 #include "audit_private.h"
@@ -27,6 +28,7 @@
 typedef struct audit_ship_t {
     const server_rec *server;
     ai_ship_t *ship;
+    ai_attest_t *attest;
     ai_thread_t *thread;
     int pipe;      /* descriptor, or -1 */
     int is_broken; /* a line may have been cut off */
@@ -140,21 +142,32 @@ static int is_ending(void)
 static void ship_on(ai_thread_t *thread, void *data)
 {
     audit_ship_t *at = data;
+    int ships = 0;
 
     at->thread = thread;
     while (!ai_thread_over(thread) && !is_ending()) {
         ai_ship_outcome_e outcome = ai_ship_round(at->ship, apr_time_now());
 
-        ai_thread_wait(thread, ai_ship_wait(at->ship, outcome));
+        ships = outcome == AI_SHIP_DONE || outcome == AI_SHIP_MORE;
+        if (!ships || !ai_attest_round(at->attest, apr_time_now())) {
+            ai_thread_wait(thread, ai_ship_wait(at->ship, outcome));
+        }
     }
+    /* Whoever ships next tells of it, where there is no time now. */
     if (!ai_thread_over(thread)) {
+        if (ships) {
+            ai_attest_end(at->attest, apr_time_now());
+        }
         ai_ship_close(at->ship);
     }
 }
 
 static void wake(void *data)
 {
-    ai_ship_interrupt(((audit_ship_t *)data)->ship);
+    const audit_ship_t *at = data;
+
+    ai_ship_interrupt(at->ship);
+    ai_attest_interrupt(at->attest);
 }
 
 /* ----------------------------------------------------------------------------- beginning */
@@ -203,7 +216,8 @@ void audit_ship_start(apr_pool_t *pchild, server_rec *s)
     how.database = *database;
     how.baton = at;
     at->ship = ai_ship_open(pchild, &how);
-    if (!at->ship || !ai_thread_start(pchild, ship_on, wake, at, &rv)) {
+    at->attest = audit_attest_open(pchild, s);
+    if (!at->ship || !at->attest || !ai_thread_start(pchild, ship_on, wake, at, &rv)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                      AI_LOGNO(0641) "no thread to ship records: the other children may do it, else "
                      "they stay in the spool");

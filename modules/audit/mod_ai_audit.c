@@ -117,7 +117,7 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 {
     (void)pconf;
     (void)plog;
-    return audit_conf_check(ptemp, s);
+    return audit_conf_check(ptemp, s) == OK ? audit_attest_check(ptemp, s) : !OK;
 }
 
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -134,7 +134,10 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     }
     audit_server = audit_server_conf(s);
     audit_policy_begin(pconf);
-    return audit_folder_make(ptemp, s) == OK ? audit_ship_prepare(pconf, s) : !OK;
+    if (audit_folder_make(ptemp, s) != OK || audit_attest_prepare(pconf, s) != OK) {
+        return !OK;
+    }
+    return audit_ship_prepare(pconf, s);
 }
 
 static void on_child_init(apr_pool_t *p, server_rec *s)
