@@ -207,7 +207,7 @@ typedef struct search_options_t {
     const char *database; /* "DRIVER PARAMS"; NULL: not said */
     const char *spool;    /* a folder; NULL: not said */
     search_query_t query;
-    const char *format;   /* a word; NULL: not said */
+    const char *order, *format; /* words; NULL: not said */
     const char *columns;  /* names with commas between; NULL: not said */
     const char *by;
     apr_int64_t offset;   /* of --zone, in microseconds */
@@ -216,10 +216,8 @@ typedef struct search_options_t {
     apr_array_header_t *words; /* of const char *: those that are no options */
 } search_options_t;
 
-/*
- * Reads the words behind a command's name. allowed: names of options, with spaces around each. now:
- * what spans are counted from. limit, oldest: what counts where it is not said.
- */
+/* Reads the words behind a command's name. allowed: names of options, with spaces around each. now:
+ * what spans are counted from. The query's limit is -1 where it is not said. */
 const char *search_options_read(apr_pool_t *p, int argc, const char *const *argv,
                                 const char *allowed, apr_time_t now, search_options_t *options);
 

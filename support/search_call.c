@@ -7,11 +7,13 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "ai_audit_record.h"
 #include "ai_spool.h"
 #include "search.h"
 
 /* So much of an id must be said. */
 #define LEAST 4
+#define LONGEST 500
 
 #define FRAME_COLUMNS 7
 
@@ -244,12 +246,18 @@ const char *search_call_find(apr_pool_t *p, search_place_t *place, const char *t
                              search_call_t *call)
 {
     const char *prefix = normal_id(p, text), *wrong;
+    char made[AI_UUID_TEXT + 1];
+    ai_uuid_t uuid;
 
+    /* What is no UUID (mod_unique_id's) has one that is made of it. */
+    if (!prefix && strlen(text) <= LONGEST && ai_audit_call_id(text, &uuid)) {
+        ai_uuid_text(&uuid, made);
+        prefix = made;
+    }
     memset(call, 0, sizeof(*call));
     call->notes = apr_array_make(p, 2, sizeof(ai_slice_t));
     if (!prefix) {
-        return apr_psprintf(p, "%s: is no id of a call, nor the beginning of one (4 characters at least)",
-                            search_visible(p, ai_slice_of(text)));
+        return apr_psprintf(p, "%s: is no id of a call", search_visible(p, ai_slice_of(text)));
     }
     wrong = place->folder ? search_spool_find(p, place->folder, prefix, &call->id)
                           : find_in_database(p, place, prefix, &call->id);
@@ -259,5 +267,6 @@ const char *search_call_find(apr_pool_t *p, search_place_t *place, const char *t
     return call->id ? read_call(p, place, call)
            : apr_psprintf(p, "%s: has no call '%s'",
                           place->folder ? search_visible(p, ai_slice_of(place->folder))
-                                        : place->source.database.name, prefix);
+                                        : place->source.database.name,
+                          search_visible(p, ai_slice_of(text)));
 }

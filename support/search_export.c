@@ -86,6 +86,7 @@ int export_command(apr_pool_t *p, int argc, const char *const *argv)
     if (wrong) {
         return complain(MISUSED, wrong);
     }
+    o->query.oldest |= !o->order;
     o->query.limit = o->query.limit < 0 ? 0 : o->query.limit;
     wrong = search_source_open(p, o->database, &listing->source);
     wrong = wrong ? wrong : format ? export_csv(p, listing) : export_lines(p, listing);

@@ -114,12 +114,11 @@ const char *search_options_read(apr_pool_t *p, int argc, const char *const *argv
                                 const char *allowed, apr_time_t now, search_options_t *o)
 {
     static const char *const orders[] = { "newest", "oldest", NULL };
-    const char *since = NULL, *until = NULL, *limit = NULL, *order = NULL, *zone = NULL,
-               *interval = NULL, *wrong;
+    const char *since = NULL, *until = NULL, *limit = NULL, *zone = NULL, *interval = NULL, *wrong;
     const audit_option_t all[] = {
         { "database", &o->database, NULL }, { "spool", &o->spool, NULL },
         { "since", &since, NULL },          { "until", &until, NULL },
-        { "limit", &limit, NULL },          { "order", &order, NULL },
+        { "limit", &limit, NULL },          { "order", &o->order, NULL },
         { "format", &o->format, NULL },     { "columns", &o->columns, NULL },
         { "by", &o->by, NULL },             { "zone", &zone, NULL },
         { "interval", &interval, NULL },    { "follow", NULL, &o->follow },
@@ -147,7 +146,7 @@ const char *search_options_read(apr_pool_t *p, int argc, const char *const *argv
     wrong = wrong ? wrong : read_time(p, "until", until, now, &o->query.until);
     wrong = wrong || !limit ? wrong
             : prefix(p, "limit", ai_value_number(p, limit, 0, MOST_CALLS, &o->query.limit));
-    wrong = wrong ? wrong : search_options_word(p, "order", order, orders, &o->query.oldest);
+    wrong = wrong ? wrong : search_options_word(p, "order", o->order, orders, &o->query.oldest);
     wrong = wrong ? wrong : read_zone(zone, &o->offset);
     o->query.limit = limit ? o->query.limit : -1;
     return wrong || !interval ? wrong

@@ -69,16 +69,18 @@ static void add_alternative(search_sql_t *sql, const search_filter_t *filter,
     };
     int has = filter->operator == SEARCH_HAS || filter->operator == SEARCH_HAS_NOT;
 
-    search_sql_add(sql, name, NULL);
     if (filter->field.kind != SEARCH_TEXT) {
+        search_sql_add(sql, name, NULL);
         search_sql_add(sql, filter->operator >= SEARCH_ABOVE ? signs[filter->operator] : " = %lld",
                        number(sql->pool, one->number));
     }
     else if (!has && one->plain) {
-        search_sql_add(sql, " = %s", one->plain);
+        search_sql_add(sql, apr_pstrcat(sql->pool, name, " = %s", NULL), one->plain);
     }
     else {
-        search_sql_add(sql, " LIKE %s ESCAPE '!'",
+        /* With LIKE on an index MariaDB loses what goes on with a character beyond U+FFFF, so no index
+         * is used. */
+        search_sql_add(sql, apr_pstrcat(sql->pool, "COALESCE(", name, ", '') LIKE %s ESCAPE '!'", NULL),
                        like(sql->pool, has ? one->plain : one->glob, has));
     }
 }

@@ -71,7 +71,7 @@ static int is_summed(const usage_t *usage, const search_field_t *field)
     int i;
 
     for (i = 0; i < SUMS; i++) {
-        if (i != ERRORS && field->column >= 0 && field->column == usage->fields[i].column) {
+        if (i != CALLS && i != ERRORS && field->column >= 0 && field->column == usage->fields[i].column) {
             return 1;
         }
     }
@@ -165,6 +165,7 @@ static const char *take_group(void *baton, const char *const *values)
 static const char *add_up_there(usage_t *usage)
 {
     apr_pool_t *p = usage->pool;
+    /* No parameter: those are texts, with which MySQL reckons in floating point. */
     const char *offset = apr_psprintf(p, "%" APR_INT64_T_FMT, usage->options.offset);
     const char *places = "";
     search_sql_t sql;
@@ -176,8 +177,8 @@ static const char *add_up_there(usage_t *usage)
         const char *column = ai_audit_call_columns[field->column].name;
 
         if (usage->by[i].is_day) {
-            search_sql_add(&sql, "c.time + %lld", offset);
-            search_sql_add(&sql, " - (c.time + %lld) %% 86400000000, ", offset);
+            search_sql_add(&sql, apr_psprintf(p, "c.time + %s - (c.time + %s) %%%% 86400000000, ", offset,
+                                              offset), NULL);
         }
         else {
             search_sql_add(&sql, apr_psprintf(p, field->kind == SEARCH_TEXT ? "COALESCE(c.%s, ''), "

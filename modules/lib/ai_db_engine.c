@@ -21,9 +21,11 @@ static const char *const word_names[] = { "word", "text", "number", "serial", "t
 
 /* -------------------------------------------------------------------------------- SQLite */
 
-/* APR's driver waits, too, sixteen times. FULL: what was committed is on the disk. */
+/* APR's driver waits, too, sixteen times. FULL: what was committed is on the disk. LIKE tells "a" from
+ * "A", as it does with the others. */
 static const char *const sqlite_session[] = { "PRAGMA busy_timeout = 500",
-                                              "PRAGMA synchronous = FULL", NULL };
+                                              "PRAGMA synchronous = FULL",
+                                              "PRAGMA case_sensitive_like = ON", NULL };
 
 /* Who reads need not wait for who writes. It is kept in the file. */
 static const char *const sqlite_prepare[] = { "PRAGMA journal_mode = WAL", NULL };
