@@ -10,6 +10,7 @@ use Encode qw(decode_utf8 encode_utf8);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use JSON::PP ();
+use POSIX ();
 use lib dirname(__FILE__), dirname(__FILE__) . '/../t/lib';
 use Aictl;
 use AuditRows;
@@ -287,7 +288,7 @@ sub test_usage
                 map { my $kind = $_; ("tokens.$kind" => sub { $_[0]{tokens}{$kind} // 0 }) } qw(prompt completion cached reasoning written));
     my $day = sub { my ($call, $offset) = @_; substr(AuditRows::time_text($call->{time} + $offset * 1_000_000), 0, 10) };
     for my $case (['key'], ['user'], ['tenant'], ['model'], ['target'], ['day'], ['model,day'], ['status', 'metadata.team!='],
-                  ['tenant', 'model=gpt-*', 'status<400'], ['day', 'feedback=1'], ['metadata.team'], ['metadata.team,model'],
+                  ['model', 'model=U*'], ['tenant', 'model=gpt-*', 'status<400'], ['day', 'feedback=1'], ['metadata.team'], ['metadata.team,model'],
                   ['day', '--zone', '+05:30'], ['day', '--zone', '-08:00', 'metadata.team=*']) {
         my ($by, @more) = @$case;
         my @filters = grep { !/^[-+]/ } @more;
@@ -296,6 +297,7 @@ sub test_usage
         for my $call (@calls) {
             next if grep { $_ eq 'metadata.team!=' || $_ eq 'metadata.team=*' } @filters and !values_of($call, 'metadata.team');
             next if "@filters" =~ /gpt-\*/ && !($call->{model} =~ /^gpt-/ && defined $call->{status} && $call->{status} < 400);
+            next if "@filters" =~ /model=U/ && $call->{model} !~ /^U/;
             next if "@filters" =~ /feedback/ && !grep { $_ == 1 } values_of($call, 'feedback');
             my $name = join "\0", map { $_ eq 'day' ? $day->($call, $offset) : join(',', values_of($call, $_)) } split /,/, $by;
             $want{$name}{$_} += $sums{$_}->($call) for keys %sums;
@@ -393,7 +395,7 @@ sub test_tail
         POSIX::_exit(127);
     }
     is($json->decode(scalar <$out>)->{id}, $last[-1], "$engine: tail -f begins with the last");
-    # A second segment, and one that has an earlier time than what is there; the third passes no filter.
+    # Another segment, with one that has an earlier time than what is there; the third passes no filter.
     my $more = AuditRows->new('node-2', 1000 + $$);
     for my $i (1 .. 3) {
         $more->call({ id => AuditRows::call_id(900_000 + $i), time => $start + $i, model => $i == 2 ? 'unseen' : "new-$i" });
@@ -406,6 +408,194 @@ sub test_tail
     is($json->decode(scalar <$out>)->{model}, 'new-4', "$engine: once each");
     kill('TERM', $pid);
     close($out);
-    $fill->("DELETE FROM ai_audit_calls WHERE id >= '" . AuditRows::call_id(900_000) . "' AND model LIKE 'new%';\n");
+    $fill->("DELETE FROM ai_audit_calls WHERE node = 'node-2';\n");
     return;
 }
+
+# ---------------------------------------------------------------------------- the engines
+
+sub test_engine
+{
+    my ($engine, $fill) = @_;
+    is((run('db', 'init'))[0], 0, "$engine: db init");
+    $fill->($sql);
+    test_filters($engine);
+    test_pages($engine);
+    test_formats($engine);
+    test_usage($engine);
+    test_export($engine);
+    test_show($engine);
+    test_tail($engine, $fill);
+    return;
+}
+
+# Runs SQL in SQLite's file.
+sub fill_sqlite
+{
+    my ($path, $text) = @_;
+    Aictl::write_file("$dir/fill.sql", $text, 0644);
+    system('python3', '-c', 'import sqlite3, sys
+base = sqlite3.connect(sys.argv[1], isolation_level=None)
+base.executescript(open(sys.argv[2], encoding="utf-8", newline="").read())', $path, "$dir/fill.sql") == 0 or die "sqlite: $?\n";
+    return;
+}
+
+sub fill_server
+{
+    my ($server, $text) = @_;
+    my $mysql = $server->driver eq 'mysql';
+    Aictl::write_file("$dir/fill.sql", ($mysql ? "SET NAMES utf8mb4; SET sql_mode = 'NO_BACKSLASH_ESCAPES';\n" : '') . $text, 0644);
+    $server->sql('audit', $mysql ? "source $dir/fill.sql" : "\\i $dir/fill.sql");
+    return;
+}
+# --------------------------------------------------------------------- who may only read
+
+# A user of the database who may do nothing but SELECT gets the same.
+sub test_reader
+{
+    my ($server) = @_;
+    my $driver = $server->driver;
+    my $secret = Databases::secret();
+    if ($driver eq 'pgsql') {
+        $server->sql('audit', "CREATE USER reader PASSWORD '$secret'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+    }
+    else {
+        $server->sql('audit', "CREATE USER reader\@localhost IDENTIFIED BY '$secret'; GRANT SELECT ON audit.* TO reader\@localhost");
+    }
+    local $ENV{AI_DATABASE} = $ENV{AI_DATABASE} =~ s/user=ai\b/user=reader/r;
+    my $id = (ordered())[-1];
+    is_deeply(listed('--columns', 'id', '--limit', 1), [$id], "$driver: search by who may only read");
+    like(output('audit', 'show', $id), qr/^id: $id$/m, "$driver: show");
+    is(scalar(@{ objects(output('usage', '--by', 'node', '--format', 'json')) }), 1, "$driver: usage");
+    is(scalar(split /\n/, output('audit', 'export', '--limit', 5)), 5, "$driver: export");
+    is(scalar(@{ objects(output('audit', 'tail', '--limit', 2, '--format', 'json')) }), 2, "$driver: tail");
+    return;
+}
+
+mkdir("$dir/lite");
+$ENV{AI_DATABASE} = "sqlite3 $dir/lite/audit.db";
+test_engine('sqlite3', sub { fill_sqlite("$dir/lite/audit.db", @_) });
+for my $driver ('pgsql', 'mysql') {
+    my $server = Databases->new($driver);
+    $ENV{AI_DATABASE} = "$driver " . $server->database('audit');
+    test_engine($driver, sub { fill_server($server, @_) });
+    test_reader($server);
+}
+
+# ------------------------------------------------------------------------------ the spool
+
+{
+    local $ENV{AI_DATABASE};
+    my $spool = "$dir/spool";
+    mkdir($spool, 0700);
+    my ($first, $second) = (AuditRows->new('node-3', 7), AuditRows->new('node-3', 8));
+    my @ids = map { AuditRows::call_id(700_000 + $_, 3) } 1 .. 3;
+    my %call = (method => 'POST', path => '/v1/chat/completions', endpoint => 'chat', model => 'm', time => $start,
+                deny => 'no_target', status => 503, attempts => [map { { target => "t$_", status => 0, reason => 'connect', us => 5 } } 1, 2],
+                road => [{ stage => 'route', decision => 'targets', reason => 't1,t2', us => 1500 }]);
+    $first->call({ %call, id => $ids[0] });
+    $first->call({ %call, id => $ids[1] }, end => 0);
+    $first->frame('prompt', $ids[1], $start, 'part one, ');
+    $second->frame('prompt', $ids[1], $start, 'part two');
+    $second->frame('note', $ids[0], $start + 1, '{"v":1,"feedback":1}');
+    $_->write_spool($spool) for $first, $second;
+    my $words = output('explain', '--spool', $spool, $ids[0]);
+    like($words, qr/1\.5 ms  route      targets: t1,t2\n/, 'explain --spool: the road');
+    like($words, qr/1\. t1: no answer came after 0\.0 ms; it failed: connect\n/, 'the attempts');
+    like($words, qr/^It failed: no_target, after 2 attempts\.$/m, 'and what came of it');
+    my $shown = $json->decode(output('audit', 'show', '--spool', $spool, '--json', $ids[0]));
+    is_deeply($shown->{record}, $json->decode($first->text($ids[0])), 'show --spool: the record');
+    is($shown->{notes}[0]{feedback}, 1, 'and a note of another segment');
+    like(output('explain', '--spool', $spool, $ids[1]), qr/^It is not over/m, 'a call without an end');
+    is(output('audit', 'show', '--spool', $spool, '--prompt', $ids[1]), 'part one, part two', 'a prompt in two segments');
+    said_no(1, qr/several calls have ids that begin/, 'a beginning of several', run('explain', '--spool', $spool, substr($ids[0], 0, 20)));
+    said_no(1, qr{^aictl: $spool: has no call}, 'none of that id', run('explain', '--spool', $spool, $ids[2]));
+    said_no(1, qr{/nowhere: cannot be read}, 'no spool', run('explain', '--spool', "$dir/nowhere", $ids[2]));
+}
+
+# ----------------------------------------------------------------- what is not understood
+
+for my $case (
+    [['audit', 'search', 'nothing'], qr/^aictl: nothing: a filter is FIELD=VALUE/],
+    [['audit', 'search', 'color=red'], qr/^aictl: color=red: there is no field 'color', but id, time, .*metadata\.NAME/],
+    [["audit", 'search', "c\e[31m=1"], qr/^aictl: c\\x1b\[31m=1: there is no field 'c\\x1b/],
+    [['audit', 'search', 'status=many'], qr/^aictl: status=many: 'many' is no whole number/],
+    [['audit', 'search', 'status>1,2'], qr/takes one number/],
+    [['audit', 'search', 'status>99999999999999999999'], qr/is no whole number/],
+    [['audit', 'search', 'model>5'], qr/model>5: is a text: = != ~ !~ can be asked of it/],
+    [['audit', 'search', 'status~5'], qr/is a number: = != < <= > >=/],
+    [['audit', 'search', 'stream=maybe'], qr/'maybe' is not 0 or 1/],
+    [['audit', 'search', 'model~'], qr/what is to be in it is missing/],
+    [['audit', 'search', 'time>5'], qr/say --since and --until/],
+    [['audit', 'search', 'model=' . 'x' x 1000], qr/1000 bytes at most/],
+    [['audit', 'search', 'model=' . join(',', 1 .. 102)], qr/100 alternatives at most/],
+    [['audit', 'search', map { 'status=200' } 1 .. 51], qr/50 filters at most/],
+    [['audit', 'search', '--since', 'yesterday'], qr/^aictl: --since: 'yesterday' is no time: .*2026-12-31T23:59:59Z/],
+    [['audit', 'search', '--until', '2026-02-30'], qr/^aictl: --until: /],
+    [['audit', 'search', '--limit', '-1'], qr/^aictl: --limit: /],
+    [['audit', 'search', '--order', 'model'], qr/^aictl: --order: must be one of newest, oldest/],
+    [['audit', 'search', '--format', 'xml'], qr/^aictl: --format: must be one of table, json, csv/],
+    [['audit', 'search', '--columns', 'id,nothing'], qr/^aictl: --columns: there is no field 'nothing'/],
+    [['audit', 'search', '--columns', 'feedback'], qr/^aictl: --columns: feedback is told by "aictl audit show"/],
+    [['audit', 'search', '--by', 'model'], qr/--by is no option of "audit search"/],
+    [['audit', 'tail', '--limit', '10001'], qr/^aictl: --limit: may be 10000 at most/],
+    [['audit', 'tail', '--interval', '0'], qr/^aictl: --interval: /],
+    [['audit', 'export', '--columns', 'id'], qr/^aictl: --columns: is for --format csv/],
+    [['audit', 'show'], qr/^aictl: usage: aictl audit show/],
+    [['audit', 'show', '--json', '--prompt', 'x'], qr/^aictl: usage: aictl audit show/],
+    [['explain'], qr/^aictl: usage: aictl explain ID/],
+    [['usage'], qr/^aictl: usage: aictl usage --by/],
+    [['usage', '--by', 'cost'], qr/^aictl: --by: calls are not put together by cost/],
+    [['usage', '--by', 'a,b'], qr/^aictl: --by: there is no field 'a'.*; or day/],
+    [['usage', '--by', 'model,model,model,model,model,model,model'], qr/^aictl: --by: takes 6 names at most/],
+    [['usage', '--by', 'day', '--zone', '+25:00'], qr/^aictl: --zone: must be Z, or hours and minutes/],
+) {
+    my @words = @{ $case->[0] };
+    said_no(2, $case->[1], substr(search_visible("@words"), 0, 60), run(@words));
+}
+sub search_visible { return $_[0] =~ s/[^\x20-\x7e]/./gr }
+{
+    my ($status, $out, $err) = Aictl::program_with('audit', 'search', "model=\xff");
+    said_no(2, qr/^aictl: model=\\xff: a filter must be UTF-8/, 'what is no UTF-8', $status, $out, $err);
+    local $ENV{AI_DATABASE};
+    said_no(1, qr/which database\?/, 'no database', run('audit', 'search'));
+    said_no(1, qr/say --database or --spool/, 'two places', run('explain', '--database', 'sqlite3 x', '--spool', 'y', 'abcd'));
+}
+
+# --------------------------------------------------------------------------- very many calls
+
+{
+    mkdir("$dir/many");
+    local $ENV{AI_DATABASE} = "sqlite3 $dir/many/audit.db";
+    is((run('db', 'init'))[0], 0, 'many: db init');
+    fill_sqlite("$dir/many/audit.db", "INSERT INTO ai_audit_calls (id, time, model, status, tokens_prompt, cost_nanousd, estimated, frame)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+        SELECT printf('019abcde-1234-7000-8000-%012x', i), $start + i / 1000, 'gpt-' || (i % 7), 200, i, 9000000000000, 0, 'none' FROM n;\n");
+    my $pid = open(my $out, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        { exec(program(), qw(audit search --limit 0 --format csv --columns id,model status=200)) }
+        POSIX::_exit(127);
+    }
+    my $resident = sub {
+        open(my $fh, '<', "/proc/$pid/status") or die "/proc/$pid/status: $!\n";
+        return (map { /^VmRSS:\s+(\d+)/ } <$fh>)[0];
+    };
+    my ($n, $early, $late, $last, $twice) = (0, 0, 0, 'z', 0);
+    while (defined(my $line = <$out>)) {
+        next if $n++ == 0;
+        my $id = substr($line, 0, 36);
+        $twice++ if $id ge $last;
+        $last  = $id;
+        $early = $resident->() if $n == 20_000;
+        $late  = $resident->() if $n == 980_000;
+    }
+    close($out);
+    is($n, 1_000_001, 'a million calls are printed');
+    is($twice, 0, 'each once, in order');
+    cmp_ok($late - $early, '<', 4096, "with the memory of a few ($early KB, then $late KB)");
+    my $sum = objects(output('usage', '--by', 'status', '--format', 'json'))->[0];
+    is_deeply([@$sum{qw(calls tokens.prompt cost)}], [1_000_000, 500_000_500_000, '9000000000.00'], 'sums are exact');
+    fill_sqlite("$dir/many/audit.db", "UPDATE ai_audit_calls SET cost_nanousd = 9000000000000000000 WHERE id < '019abcde-1234-7000-8000-000000000005';\n");
+    said_no(1, qr/aictl: .*(?:overflow|no number of 64 bits)/, 'a sum that is too large is no wrong one', run('usage', '--by', 'status'));
+}
+done_testing();

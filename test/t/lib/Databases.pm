@@ -226,7 +226,7 @@ sub make
                '--skip-log-bin');
     open(my $fh, '>', "$self->{dir}/init.sql") or die "$self->{dir}/init.sql: $!\n";
     print $fh "CREATE USER IF NOT EXISTS ai\@localhost IDENTIFIED BY '", Databases::SECRET, "';\n",
-              "GRANT ALL ON *.* TO ai\@localhost;\n";
+              "GRANT ALL ON *.* TO ai\@localhost WITH GRANT OPTION;\n";
     close($fh);
     chmod(0644, "$self->{dir}/init.sql");
     return;
