@@ -178,7 +178,7 @@ static audit_keep_e operators(const ai_request_t *air, const audit_policy_t *pol
 
         if (wrong) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, air->r,
-                          AI_LOGNO(0640) "AIAuditBody %s: the expression failed, so meta holds: %s",
+                          AI_LOGNO(0612) "AIAuditBody %s: the expression failed, so meta holds: %s",
                           audit_keep_words[rule->keep], wrong);
             return AUDIT_KEEP_META;
         }

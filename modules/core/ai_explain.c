@@ -93,7 +93,7 @@ static int may_know(const ai_request_t *air)
     yes = ap_expr_exec(r, conf->explain_expr, &wrong);
     if (wrong) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      AI_LOGNO(0122) "AIExplain: the expression failed: %s", wrong);
+                      AI_LOGNO(0125) "AIExplain: the expression failed: %s", wrong);
     }
     return yes > 0 && !wrong;
 }
