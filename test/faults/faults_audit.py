@@ -9,6 +9,7 @@ The database is PostgreSQL; it is stopped, hung, slowed down and restarted in mi
 """
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -43,7 +44,7 @@ RATE = 500
 COLUMNS = "id, status, tokens_prompt, tokens_completion, estimated"
 
 
-def start_gateway(lab, sim, base, name, sync="10"):
+def start_gateway(lab, sim, base, name, sync="10ms"):
     """A gateway whose records end in the base's database."""
     subprocess.run([lab.part("aictl"), "db", "init", "--database", "%s %s" % (base.driver, base.params)],
                    check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -52,6 +53,8 @@ def start_gateway(lab, sim, base, name, sync="10"):
     secret = os.path.join(folder, "database")
     with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
         file.write(base.params + "\n")
+    if os.geteuid() == 0:  # the children read it
+        os.chown(secret, pwd.getpwnam("nobody").pw_uid, -1)
     values = {"sim_port": sim.port, "children": CHILDREN, "servers": 3 * CHILDREN, "threads": THREADS,
               "mod_ai_audit": lab.part("mod_ai_audit.so"), "spool": os.path.join(folder, "spool"),
               "database": "AIDatabase %s file:%s" % (base.driver, secret), "sync": sync}
@@ -151,7 +154,7 @@ def measure_outage(lab, quick, say, kind):
     away = 10 if quick else 60
     base = Base("pgsql")
     try:
-        sim = lab.start_sim()
+        sim = lab.start_sim("sim-" + kind)
         server = start_gateway(lab, sim, base, kind)
         warm = lab.end_load(ask(lab, server, "warm", 3), 60)
         before = {pid: memory_kb(pid, "Rss") for pid in children_of(server.pid)}
@@ -222,7 +225,7 @@ def settle_and_compare(lab, sim, base, parts, say, name):
 def measure_child_kill(lab, quick, say):
     base = Base("pgsql")
     try:
-        sim = lab.start_sim()
+        sim = lab.start_sim("sim-child")
         server = start_gateway(lab, sim, base, "child_kill")
         load = ask(lab, server, "kill", 8 if quick else 60, 300)
         killed = kill_children(server, load)
@@ -237,7 +240,7 @@ def measure_parent_kill(lab, quick, say):
     """The parent and all its children at once, under load, then a new server over the same spool."""
     base = Base("pgsql")
     try:
-        sim = lab.start_sim()
+        sim = lab.start_sim("sim-parent")
         server = start_gateway(lab, sim, base, "parent_kill")
         parts = []
         for turn in range(2 if quick else 5):
