@@ -11,13 +11,30 @@
  */
 
 #include "ai_reserve.h"
+#include "ai_word.h"
 #include "anthropic_translator.h"
 
-static int is_text_block(ai_slice_t block)
-{
-    static const char *const words[] = { "text", NULL };
+#define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
 
-    return ai_reserve_type(block, words);
+/* The members of a request that matter here. */
+static const ai_slice_t members[] = {
+    AI_WORD("messages"),    AI_WORD("system"),    AI_WORD("tools"),
+    AI_WORD("max_tokens"),  AI_WORD("mcp_servers"), AI_WORD("container"),
+    AI_WORD("context_management"),
+};
+
+enum { MESSAGES, SYSTEM, TOOLS, MAX, SERVERS, CONTAINER, MANAGEMENT, MEMBERS_N };
+
+static const ai_slice_t type_key[] = { AI_WORD("type") };
+
+static ai_reserve_e judge_text(const ai_json_member_t *member)
+{
+    static const ai_slice_t types[] = { AI_WORD("text") };
+
+    if (ai_word_key(member->key, type_key, 1) < 0) {
+        return AI_RESERVE_TEXT;
+    }
+    return ai_word_string(member->value, types, 1) < 0 ? AI_RESERVE_OTHER : AI_RESERVE_TYPE;
 }
 
 /* A string, or blocks of text; nothing, too. */
@@ -25,56 +42,59 @@ static int is_text(ai_slice_t value)
 {
     ai_json_type_e type = ai_json_type(value);
 
-    return type == AI_JSON_NONE || type == AI_JSON_NULL || type == AI_JSON_STRING
-           || ai_reserve_all(value, is_text_block);
+    return type == AI_JSON_STRING || type == AI_JSON_NONE || type == AI_JSON_NULL
+           || ai_reserve_objects(value, 1, judge_text);
 }
 
-static int is_plain_block(ai_slice_t block)
+/* Only a result of a tool has "content", be its type said before or behind it. */
+static ai_reserve_e judge_block(const ai_json_member_t *member)
 {
-    static const char *const plain[] = { "text", "tool_use", NULL };
-    static const char *const result[] = { "tool_result", NULL };
+    static const ai_slice_t keys[] = { AI_WORD("type"), AI_WORD("content") };
+    static const ai_slice_t types[] = { AI_WORD("text"), AI_WORD("tool_use"),
+                                        AI_WORD("tool_result") };
 
-    return ai_reserve_type(block, plain)
-           || (ai_reserve_type(block, result) && is_text(ai_json_get(block, "content")));
-}
-
-static int is_plain_message(ai_slice_t message)
-{
-    ai_slice_t content = ai_json_get(message, "content");
-
-    return ai_json_type(content) == AI_JSON_STRING || ai_reserve_all(content, is_plain_block);
-}
-
-static int is_callers_tool(ai_slice_t tool)
-{
-    static const char *const types[] = { "", "custom", NULL };
-
-    return ai_reserve_type(tool, types);
-}
-
-/* 1 when the provider runs something whose results it reads, in as many goes as it likes; or has the
- * prompt read once more to shorten it. */
-static int works_alone(const ai_json_doc_t *doc)
-{
-    static const char *const members[] = { "mcp_servers", "container", "context_management" };
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if (ai_reserve_has(doc, members[i])) {
-            return 1;
-        }
+    switch (ai_word_key(member->key, keys, COUNT(keys))) {
+    case 0:
+        return ai_word_string(member->value, types, COUNT(types)) < 0 ? AI_RESERVE_OTHER
+                                                                      : AI_RESERVE_TYPE;
+    case 1:
+        return is_text(member->value) ? AI_RESERVE_TEXT : AI_RESERVE_OTHER;
+    default:
+        return AI_RESERVE_TEXT;
     }
-    return ai_reserve_has(doc, "tools")
-           && !ai_reserve_all(ai_json_doc_get(doc, "tools"), is_callers_tool);
+}
+
+static ai_reserve_e judge_message(const ai_json_member_t *member)
+{
+    static const ai_slice_t keys[] = { AI_WORD("content") };
+
+    return ai_word_key(member->key, keys, 1) < 0 || ai_json_type(member->value) == AI_JSON_STRING
+                   || ai_reserve_objects(member->value, 1, judge_block)
+               ? AI_RESERVE_TEXT
+               : AI_RESERVE_OTHER;
+}
+
+/* What the caller runs itself; the provider's own tools say a type with a date. */
+static ai_reserve_e judge_tool(const ai_json_member_t *member)
+{
+    static const ai_slice_t types[] = { AI_WORD("custom") };
+
+    return ai_word_key(member->key, type_key, 1) < 0 || ai_word_string(member->value, types, 1) == 0
+               ? AI_RESERVE_TEXT
+               : AI_RESERVE_OTHER;
 }
 
 void ai_anthropic_reserve(const ai_json_doc_t *doc, ai_ask_t *ask)
 {
-    int alone = works_alone(doc);
+    ai_slice_t found[MEMBERS_N];
+    int alone; /* it runs something and goes on, as often as it likes; or reads the prompt once more */
 
-    ask->unbounded = alone || !is_text(ai_json_doc_get(doc, "system"))
-                     || !ai_reserve_all(ai_json_doc_get(doc, "messages"), is_plain_message);
+    ai_reserve_find(doc, members, MEMBERS_N, found);
+    alone = found[SERVERS].p || found[CONTAINER].p || found[MANAGEMENT].p
+            || (found[TOOLS].p && !ai_reserve_objects(found[TOOLS], 0, judge_tool));
+    ask->unbounded = alone || !is_text(found[SYSTEM])
+                     || !ai_reserve_objects(found[MESSAGES], 0, judge_message);
     ask->max_output = alone ? -1 : 0;
     ask->n = 0;
-    ai_reserve_cap(doc, "max_tokens", &ask->max_output);
+    ai_reserve_cap(found[MAX], &ask->max_output);
 }

@@ -35,14 +35,19 @@ ai_json_type_e ai_json_type(ai_slice_t value)
     }
 }
 
-/* The place of the quote that closes the string that began before at, or NULL. */
+/* The place of the quote that closes the string that began before at, or NULL. It is the first one
+ * with an even number of backslashes before it. */
 static const char *skip_string(const char *at, const char *end)
 {
-    while ((at = ai_json_skip_plain(at, end, 0)) < end) {
-        if (*at == '"') {
+    const char *begin = at, *run;
+
+    while (at < end && (at = memchr(at, '"', (apr_size_t)(end - at)))) {
+        for (run = at; run > begin && run[-1] == '\\'; run--) {
+        }
+        if ((at - run) % 2 == 0) {
             return at;
         }
-        at += *at == '\\' && end - at > 1 ? 2 : 1;
+        at++;
     }
     return NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "ai_field.h"
 #include "ai_reserve.h"
+#include "ai_word.h"
 
 /* More answers than any provider gives at once. */
 #define ANSWERS_MAX 1000000
@@ -55,21 +56,27 @@ ai_reserved_t ai_reserve(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_
     return (ai_reserved_t){ most_prompt(endpoint, ask, bytes), most_completion(endpoint, ask) };
 }
 
-int ai_reserve_has(const ai_json_doc_t *doc, const char *name)
+void ai_reserve_find(const ai_json_doc_t *doc, const ai_slice_t *words, int n, ai_slice_t *found)
 {
-    ai_slice_t value = ai_json_doc_get(doc, name);
+    int i, at;
 
-    return value.p && ai_json_type(value) != AI_JSON_NULL;
+    memset(found, 0, (apr_size_t)n * sizeof(*found));
+    for (i = 0; i < doc->n_members; i++) {
+        at = ai_word_key(doc->members[i].key, words, n);
+        if (at >= 0 && ai_json_type(doc->members[i].value) != AI_JSON_NULL) {
+            found[at] = doc->members[i].value;
+        }
+    }
 }
 
-void ai_reserve_cap(const ai_json_doc_t *doc, const char *name, apr_int64_t *most)
+void ai_reserve_cap(ai_slice_t value, apr_int64_t *most)
 {
     apr_int64_t cap;
 
-    if (*most < 0 || !ai_reserve_has(doc, name)) {
+    if (*most < 0 || !value.p) {
         return;
     }
-    cap = ai_field_tokens(ai_json_doc_get(doc, name));
+    cap = ai_field_tokens(value);
     *most = cap < 0 || cap > *most ? cap : *most;
 }
 
@@ -90,21 +97,58 @@ int ai_reserve_all(ai_slice_t array, int (*fits)(ai_slice_t element))
     return rc == 0;
 }
 
-int ai_reserve_type(ai_slice_t object, const char *const *words)
+static const char *skip_space(const char *at, const char *end)
 {
-    ai_slice_t type;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
+        at++;
+    }
+    return at;
+}
 
-    if (ai_json_type(object) != AI_JSON_OBJECT) {
+/* Behind the object that begins at at, if all of its members are text; else NULL. Its own end is
+ * where the walk finds no further member. */
+static const char *judge_object(const char *at, const char *end, int typed,
+                                ai_reserve_e (*judge)(const ai_json_member_t *member))
+{
+    ai_json_walk_t walk;
+    ai_json_member_t member;
+    ai_reserve_e verdict;
+    int rc;
+
+    if (at == end || *at != '{' || !ai_json_walk(&walk, (ai_slice_t){ at, (apr_size_t)(end - at) })) {
+        return NULL;
+    }
+    at++;
+    while ((rc = ai_json_next(&walk, &member)) > 0) {
+        verdict = judge(&member);
+        if (verdict == AI_RESERVE_OTHER) {
+            return NULL;
+        }
+        typed = verdict == AI_RESERVE_TYPE ? 0 : typed;
+        at = member.value.p + member.value.n;
+    }
+    at = skip_space(at, end);
+    return rc == 0 && !typed && at < end ? at + 1 : NULL;
+}
+
+int ai_reserve_objects(ai_slice_t array, int typed,
+                       ai_reserve_e (*judge)(const ai_json_member_t *member))
+{
+    const char *at = array.p, *end = array.p + array.n;
+
+    if (ai_json_type(array) != AI_JSON_ARRAY) {
         return 0;
     }
-    type = ai_json_get(object, "type");
-    if (!type.p) {
-        return **words == '\0';
-    }
-    for (; *words; words++) {
-        if (ai_json_string_is(type, *words)) {
-            return 1;
+    at = skip_space(at + 1, end);
+    while (at < end && *at != ']') {
+        at = judge_object(at, end, typed, judge);
+        if (!at) {
+            return 0;
+        }
+        at = skip_space(at, end);
+        if (at < end && *at == ',') {
+            at = skip_space(at + 1, end);
         }
     }
-    return 0;
+    return at < end;
 }

@@ -22,18 +22,28 @@
  */
 ai_reserved_t ai_reserve(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_t bytes);
 
-/* Raises *most to what a top-level member says; to -1, for good, where that is no count of tokens
- * (null and absent say nothing). */
-void ai_reserve_cap(const ai_json_doc_t *doc, const char *name, apr_int64_t *most);
+/* What the top-level members say: found[i] is that of words[i]; absent where it is not there, or
+ * null. */
+void ai_reserve_find(const ai_json_doc_t *doc, const ai_slice_t *words, int n, ai_slice_t *found);
 
-/* 1 when the member is there and not null. */
-int ai_reserve_has(const ai_json_doc_t *doc, const char *name);
+/* Raises *most to what a member says; to -1, for good, where that is no count of tokens. */
+void ai_reserve_cap(ai_slice_t value, apr_int64_t *most);
 
 /* 1 when all elements of an array fit; 0 when it is none. */
 int ai_reserve_all(ai_slice_t array, int (*fits)(ai_slice_t element));
 
-/* 1 when value is an object whose member "type" is one of the words (NULL-terminated), or absent
- * where the first word is "". */
-int ai_reserve_type(ai_slice_t object, const char *const *words);
+/* What a member says of the object that it is in. */
+typedef enum ai_reserve_e {
+    AI_RESERVE_OTHER, /* more than its text may count */
+    AI_RESERVE_TEXT,  /* nothing but text, as far as this member goes */
+    AI_RESERVE_TYPE   /* the same, and it tells the object's type */
+} ai_reserve_e;
+
+/*
+ * 1 when value is an array of objects, and all of their members are text; typed: each has one that
+ * tells its type. The array is gone through once, and nothing in it twice. Of JSON that was checked.
+ */
+int ai_reserve_objects(ai_slice_t array, int typed,
+                       ai_reserve_e (*judge)(const ai_json_member_t *member));
 
 #endif
