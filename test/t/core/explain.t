@@ -234,7 +234,7 @@ silent(ask('silent', Gate::chat(model => 'chatty')), 'what a provider says by th
 is(told(ask('open', Gate::chat(model => 'chatty'))),
    "$begin, plan=route chatty, plan=targets chatty, record=ok, forward=answers chatty 200",
    'nor in the place of our own');
-like($server->said, qr/AI0122: AIExplain: the expression failed: /, 'an expression that fails is logged');
+like($server->said, qr/AI0125: AIExplain: the expression failed: /, 'an expression that fails is logged');
 
 # The header does not go up, though the target is to be sent it.
 my $echo = Gate::from_json(ask('open', Gate::chat(model => 'fall-1'), 'X-Sim' => 'echo=1')->{body});
