@@ -80,6 +80,7 @@ Listen 127.0.0.1:$limited
 <Location /token/v1>
     AIEngine On
     Require ai-token
+    AIExplain On
     AIRoute * sim
 </Location>
 <Location /lax/v1>
@@ -121,6 +122,9 @@ sub verdict
 my %claims = (iss => $ISSUER, email => 'ada@example.com', org => { team => 'red/ada' },
               'https://idp.example.com/plan' => 'gold');
 my $good = Tokens::token($key{RS256}, Tokens::good(%claims));
+
+like(post($good, place => '/token', headers => { 'ai-explain' => 1 })->{headers}{'ai-explain'}, qr/^identify=ok;r=token;/,
+     'a caller with a token is told by what he is known');
 
 # ------------------------------------------------------------------------------- algorithms
 
