@@ -75,8 +75,10 @@ void ai_price_note(ai_request_t *air)
     const ai_price_t *price;
     apr_int64_t cost;
 
-    if (!priv->target || air->r->status >= 400) {
-        return; /* nobody answered, so there is nothing to be paid for */
+    /* Nobody answered; or it broke off, and what was told of it by then is not all. */
+    if (!priv->target || air->r->status >= 400 || air->finish == AI_FINISH_NONE
+        || air->finish == AI_FINISH_ERROR || air->finish == AI_FINISH_CLIENT_ABORT) {
+        return;
     }
     price = ai_core_price(air->r, priv->target, priv->model);
     if (ai_price_cost(price, &air->usage, &cost) == APR_SUCCESS) {

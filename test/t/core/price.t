@@ -166,11 +166,12 @@ for my $stream (0, 1) {
                   ['open', 'gpt-4.1',      'tokens=3', 'an entry that is left out hides the built-in one'],
                   ['open', 'half',         'tokens=3', 'no rate for the answer'],
                   ['own',  'later',        'tokens=3', 'a price of later days'],
+                  ['claude', 'claude-sonnet-4-5', $stream ? 'cut=5' : 'bytes=90', 'an answer that breaks off', 1],
                   ['open', 'gpt-4o',       'usage=none', 'no usage'],
                   ['open', 'gpt-4o',       'usage=huge', 'a usage that cannot be'],
                   ['open', 'gpt-4o',       'status=400', 'an error']) {
-        my ($place, $model, $with, $what) = @$case;
-        is_deeply([(seen($place, $model, $with, $stream))[0, 1]], ['-', '-'], "$how: $what, no cost");
+        my ($place, $model, $with, $what, $messages) = @$case;
+        is_deeply([(seen($place, $model, $with, $stream, $messages))[0, 1]], ['-', '-'], "$how: $what, no cost");
     }
 }
 
