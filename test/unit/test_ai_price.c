@@ -171,6 +171,7 @@ static void test_overflow(void)
 
     is_number(cost_of(dear, most, 0), most * APR_INT64_C(1000000000000), "the dearest that fits");
     is_number(cost_of(dear, most + 1, 0), -1, "one token more does not");
+    is_number(cost_of(dear, APR_INT64_C(1) << 49, 0), -1, "nor so many that 64 bits of it are 0");
     is_number(cost_of(dear, most / 2 + 1, most / 2 + 1), -1, "nor a sum of two that do");
     usage.prompt = usage.completion = APR_INT64_MAX;
     is_number(ai_price_cost(dear, &usage, &cost), APR_ERANGE, "the largest number is no cost");
