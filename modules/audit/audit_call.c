@@ -177,7 +177,7 @@ static int is_ours(const char *name)
     apr_size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(name + 3, names[i]) == 0) {
+        if (names[i][0] == name[3] && strcmp(name + 3, names[i]) == 0) {
             return 1;
         }
     }

@@ -6,7 +6,9 @@
  * has vouched for it; where the disk did not take it, or a sync failed, it is appended again. That it
  * may stand in the spool twice then does no harm: whoever stores records takes an id and a type once.
  *
- * Memory is bounded: so many ends, and so many bytes. What cannot be appended goes first.
+ * Memory is bounded: so many ends, and so many bytes. What cannot be appended goes first. New ends lie
+ * side by side in one piece of memory, which costs their requests next to nothing; the thread gives
+ * those a piece of their own that the disk does not have by the next sync.
  *
  * Lives in: the child's pool, the system's memory.  Shared state: what is new and the counts, by a
  * lock.  May block: audit_held_look(), on the disk.
@@ -24,7 +26,9 @@ enum { MOST = 2048 };
 
 typedef struct kept_t {
     ai_uuid_t id;
-    ai_buffer_t json;
+    ai_buffer_t json; /* its own; or none, and it lies in heap */
+    apr_size_t at;    /* there */
+    apr_size_t n;     /* bytes */
     apr_size_t redeems;
     ai_spool_position_t position;
 } kept_t;
@@ -33,19 +37,37 @@ struct audit_held_t {
     apr_thread_mutex_t *lock; /* of all up to count */
     kept_t fresh[MOST];       /* since the thread looked last */
     int n_fresh;
+    ai_buffer_t heap;         /* their bytes */
     int n;                    /* with those that the thread has */
     apr_size_t bytes;
     audit_held_count_t count;
     kept_t old[MOST];         /* the thread's own */
     int n_old;
+    ai_buffer_t old_heap;     /* bytes of those that it has just taken */
 };
+
+static apr_status_t give_back(void *data)
+{
+    audit_held_t *held = data;
+    int i;
+
+    for (i = 0; i < held->n_old; i++) {
+        ai_buffer_free(&held->old[i].json);
+    }
+    ai_buffer_free(&held->heap);
+    ai_buffer_free(&held->old_heap);
+    return APR_SUCCESS;
+}
 
 audit_held_t *audit_held_make(apr_pool_t *p)
 {
     audit_held_t *held = apr_pcalloc(p, sizeof(*held));
 
-    return apr_thread_mutex_create(&held->lock, APR_THREAD_MUTEX_UNNESTED, p) == APR_SUCCESS ? held
-                                                                                             : NULL;
+    if (apr_thread_mutex_create(&held->lock, APR_THREAD_MUTEX_UNNESTED, p) != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(p, held, give_back, apr_pool_cleanup_null);
+    return held;
 }
 
 /* With the lock. */
@@ -58,11 +80,14 @@ static int has_room(const audit_held_t *held, const audit_end_t *end)
 
 int audit_held_add(audit_held_t *held, const audit_end_t *end)
 {
-    kept_t kept = { .id = end->id, .redeems = end->redeems, .position = end->position };
-    int good = ai_buffer_append(&kept.json, end->json.p, end->json.n) == APR_SUCCESS;
+    kept_t kept = { .id = end->id, .n = end->json.n, .redeems = end->redeems,
+                    .position = end->position };
+    int good;
 
     apr_thread_mutex_lock(held->lock);
-    good = good && has_room(held, end);
+    kept.at = held->heap.n;
+    good = has_room(held, end)
+           && ai_buffer_append(&held->heap, end->json.p, end->json.n) == APR_SUCCESS;
     if (good) {
         held->fresh[held->n_fresh++] = kept;
         held->n++;
@@ -73,24 +98,32 @@ int audit_held_add(audit_held_t *held, const audit_end_t *end)
         held->count.dropped += !end->position;
     }
     apr_thread_mutex_unlock(held->lock);
-    if (!good) {
-        ai_buffer_free(&kept.json);
-    }
     return good;
 }
 
+/* The heap that the thread is done with serves those to come. */
 static void take_fresh(audit_held_t *held)
 {
+    ai_buffer_t done = held->old_heap;
+
+    done.n = 0;
     apr_thread_mutex_lock(held->lock);
     memcpy(held->old + held->n_old, held->fresh, (apr_size_t)held->n_fresh * sizeof(kept_t));
     held->n_old += held->n_fresh;
     held->n_fresh = 0;
+    held->old_heap = held->heap;
+    held->heap = done;
     apr_thread_mutex_unlock(held->lock);
 }
 
-static int append(const kept_t *kept, ai_spool_t *spool, ai_spool_position_t *position)
+static ai_slice_t json_of(const audit_held_t *held, const kept_t *kept)
 {
-    ai_slice_t body = { kept->json.p, kept->json.n };
+    return (ai_slice_t){ kept->json.p ? kept->json.p : held->old_heap.p + kept->at, kept->n };
+}
+
+static int append(ai_slice_t body, const kept_t *kept, ai_spool_t *spool,
+                  ai_spool_position_t *position)
+{
     ai_spool_record_t record = { .type = AI_SPOOL_END, .id = kept->id, .time = apr_time_now(),
                                  .body = &body, .pieces = 1, .redeems = kept->redeems };
 
@@ -99,7 +132,7 @@ static int append(const kept_t *kept, ai_spool_t *spool, ai_spool_position_t *po
 
 /* One that is held: 1 when the disk has it. vain: whether one without a promise, and one with one,
  * was refused in this round; then the others of its kind need not be tried. */
-static int look_at(kept_t *kept, ai_spool_t *spool, const ai_spool_state_t *state,
+static int look_at(kept_t *kept, ai_slice_t json, ai_spool_t *spool, const ai_spool_state_t *state,
                    audit_held_count_t *more, int vain[2])
 {
     int promised = kept->redeems != 0;
@@ -112,7 +145,7 @@ static int look_at(kept_t *kept, ai_spool_t *spool, const ai_spool_state_t *stat
     }
     more->waiting += kept->position != 0;
     kept->position = 0;
-    if (!vain[promised] && append(kept, spool, &kept->position)) {
+    if (!vain[promised] && append(json, kept, spool, &kept->position)) {
         kept->redeems = 0;
         more->waiting--;
         more->saved++;
@@ -120,6 +153,18 @@ static int look_at(kept_t *kept, ai_spool_t *spool, const ai_spool_state_t *stat
     }
     vain[promised] = 1;
     kept->position = 0;
+    return 0;
+}
+
+/* It stays: gives it memory of its own. 0: there is none, so it relies on the disk, or is lost. */
+static int move_out(kept_t *kept, ai_slice_t json, audit_held_count_t *more)
+{
+    if (ai_buffer_reserve(&kept->json, json.n) == APR_SUCCESS) {
+        ai_buffer_add(&kept->json, json.p, json.n);
+        return 1;
+    }
+    more->dropped += !kept->position;
+    more->waiting -= !kept->position;
     return 0;
 }
 
@@ -135,9 +180,11 @@ int audit_held_look(audit_held_t *held, ai_spool_t *spool, int again)
     take_fresh(held);
     for (i = 0; i < held->n_old; i++) {
         kept_t *kept = &held->old[i];
+        ai_slice_t json = json_of(held, kept);
 
-        if (look_at(kept, spool, &state, &more, vain)) {
-            bytes += kept->json.n;
+        if (look_at(kept, json, spool, &state, &more, vain)
+            || (!kept->json.p && !move_out(kept, json, &more))) {
+            bytes += kept->n;
             ai_buffer_free(&kept->json);
         }
         else {
@@ -151,6 +198,7 @@ int audit_held_look(audit_held_t *held, ai_spool_t *spool, int again)
     held->bytes -= bytes;
     held->count.saved += more.saved;
     held->count.waiting += more.waiting;
+    held->count.dropped += more.dropped;
     apr_thread_mutex_unlock(held->lock);
     return !again || (!vain[0] && !vain[1]);
 }

@@ -116,10 +116,15 @@ static int utf8_length(const unsigned char *s)
     return n;
 }
 
-static int is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
+/* Whether a byte stands in a string as it is; NUL does not. */
+#define ROW(a) a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a
+static const unsigned char plain[256] = {
+    ROW(0), ROW(0),
+    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* '"' */
+    ROW(1), ROW(1),
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* '\\' */
+    ROW(1), ROW(1),
+};
 
 /* One character that is not plain, as JSON: its bytes in to, how many these are in *n. Returns how
  * many it took of s. */
@@ -159,10 +164,10 @@ static void put_text(out_t *out, const char *text, apr_size_t most)
         char one[6];
         int n, taken;
 
-        while (is_plain(*s) && used < most) {
+        while (plain[*s] && s < run + (most - used)) {
             s++;
-            used++;
         }
+        used += (apr_size_t)(s - run);
         put(out, (const char *)run, (apr_size_t)(s - run));
         if (!*s) {
             break;
