@@ -19,6 +19,7 @@ use Spool ();
 use Test::More;
 
 my $CALLS = 8;
+my ($STREAMS, $REFUSED) = (3, 200);
 my ($folder, $disk, $server);
 
 # A server whose spool is on a disk of its own.
@@ -28,7 +29,7 @@ sub begin
     $folder = tempdir('ai-spool-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     $disk = BadDisk->new($folder);
     $disk->fail(%{ $o{fail} }) if $o{fail};
-    $server = $disk->with(sub { OwnServer->new(children => 4, conf => <<"END") });
+    $server = $disk->with(sub { OwnServer->new(children => $o{children} // 4, conf => <<"END") });
 AIAuditSpool $folder
 $conf
 <AITarget sim>
@@ -123,6 +124,9 @@ for my $how ({ write => 'EIO' }, { write => 'ENOSPC' }, { reserve => 'ENOSPC' },
     ok(await_pairs(qr/^[1-9][1-9]$/, id_of($first), map { id_of($_) } @served),
        "$what: each answer has its begin and its end, when all is well again")
         or diag(join(' ', pairs(id_of($first), map { id_of($_) } @served)));
+    if (($how->{sync} // '') eq 'EIO' && keys %$how == 1) {
+        ok(await_pairs(qr/[2-9]$/, id_of($served[-1])), "$what: what the disk may have lost is written again");
+    }
     ok(eval { Gate::await('service', sub { ask()->{status} == 200 }) }, "$what: and it goes on");
 }
 is(scalar(() = $server->said =~ /exit signal|AH00052/g), 0, 'no child died of it');
@@ -140,6 +144,28 @@ is(total() - $before, $CALLS, 'the provider has them all');
 like($server->said, qr/AI0605: AIAuditSpool \S+ takes no more.*calls not recorded/, 'the log says so');
 $disk->well;
 ok(await_pairs(qr/^01$/, map { id_of($_) } @answers), 'their ends come when there is room again');
+$server->stop;
+
+# ------------------------------------------------------------------------- room that was promised
+
+begin('AIAuditFull refuse', children => 1);
+$disk->room(120_000);
+my @streams = map { $server->caller } 1 .. $STREAMS;
+for my $stream (@streams) {
+    $stream->ask(path => '/v1/chat/completions', body => Gate::chat(stream => 1),
+                 headers => { 'X-Sim' => 'tokens=60;gap=50' });
+    $stream->read_until(qr/data:/);
+}
+my $caller = $server->caller;
+my @refused = map { id_of($caller->request(path => '/v1/chat/completions', body => '{')) } 1 .. $REFUSED;
+my $kept = grep { /^01$/ } pairs(@refused);
+cmp_ok($kept, '<', $REFUSED, "$kept refusals fill the disk");
+is(ask()->{status}, 503, 'no call is begun any more');
+my @ends = map { $_->finish } @streams;
+is(scalar(grep { $_->{whole} && $_->{status} == 200 } @ends), $STREAMS, 'who was there before has his answer');
+is_deeply([pairs(map { id_of($_) } @ends)], [('11') x $STREAMS], 'and his end is on the disk, for which room was kept');
+$disk->well;
+ok(await_pairs(qr/^01$/, @refused), 'the others come when there is room again');
 $server->stop;
 
 # -------------------------------------------------------------------- it cannot be opened at all

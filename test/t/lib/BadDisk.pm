@@ -6,6 +6,7 @@
 #   my $server = $disk->with(sub { OwnServer->new(...) });  # it and its children have that disk
 #   $disk->fail(write => 'ENOSPC', reserve => 'ENOSPC');    # these calls, from now on
 #   $disk->hold('sync');                                    # who calls it waits
+#   $disk->room(100_000);                                   # a file gets no longer
 #   $disk->well;                                            # all of that is over
 #   $disk->seen('sync'), $disk->failed('write')             # so many calls so far
 #
@@ -33,7 +34,7 @@ sub new
     system(split(' ', $ENV{AI_CC} // 'cc'), qw(-D_GNU_SOURCE -O1 -shared -fPIC), @sanitizer, '-o', "$dir/bad_disk.so",
            $source, '-ldl') == 0 or die "bad_disk.c does not compile\n";
     open(my $fh, '+>:raw', "$dir/control") or die "$dir/control: $!\n";
-    syswrite($fh, "\0" x (16 * @CALLS));
+    syswrite($fh, "\0" x (16 * @CALLS + 4));
     return bless { dir => $dir, folder => $folder, control => $fh }, $class;
 }
 
@@ -69,6 +70,14 @@ sub fail
     return;
 }
 
+sub room
+{
+    my ($self, $bytes) = @_;
+    sysseek($self->{control}, 16 * @CALLS, SEEK_SET);
+    syswrite($self->{control}, pack('i', $bytes)) == 4 or die "control: $!\n";
+    return;
+}
+
 sub hold   { return $_[0]->put(1, $_[1], 1) }
 sub seen   { return $_[0]->get(2, $_[1]) }
 sub failed { return $_[0]->get(3, $_[1]) }
@@ -79,6 +88,7 @@ sub well
     for my $call (@CALLS) {
         $self->put($_, $call, 0) for 0, 1;
     }
+    $self->room(0);
     return;
 }
 

@@ -23,6 +23,7 @@ typedef struct control_t {
     int held[CALLS];       /* 1: who calls waits */
     int seen[CALLS];       /* calls so far */
     int failed[CALLS];     /* and those that failed */
+    int room;              /* so long a file may get; 0: any length */
 } control_t;
 
 static control_t *control;
@@ -117,8 +118,14 @@ int fsync(int fd)
 
 int fallocate(int fd, int mode, off_t offset, off_t n)
 {
-    if (is_ours_by_fd(fd) && fails(RESERVE)) {
-        return -1;
+    if (is_ours_by_fd(fd)) {
+        if (fails(RESERVE)) {
+            return -1;
+        }
+        if (control->room && offset + n > control->room) {
+            errno = ENOSPC;
+            return -1;
+        }
     }
     return REAL(int (*)(int, int, off_t, off_t), "fallocate")(fd, mode, offset, n);
 }
