@@ -97,6 +97,15 @@ is_deeply([@{ $end->{attempts}[0] }{qw(target model status reason)}], ['sim', 'm
           'which went well');
 cmp_ok($end->{us}{total}, '>=', $end->{us}{upstream}, 'the times fit together');
 cmp_ok($end->{us}{upstream} + $end->{us}{overhead}, '<=', $end->{us}{total}, 'all of them');
+cmp_ok($end->{us}{head}, '<=', $end->{us}{first}, 'the head comes before the content');
+cmp_ok($begin->{reserved}{prompt}, '>=', $truth->{prompt_tokens}, 'the begin knows how long the prompt may be at most');
+my %decided = map { $_->{stage} => $_->{decision} } @{ $end->{road} };
+ok($decided{plan} && $decided{forward}, 'the end has the road');
+
+my $trace = '0af7651916cd43dd8448eb211c80319c';
+($answer, $id, $call, $end) = recorded(headers => { traceparent => "00-$trace-b7ad6b7169203331-01" });
+is_deeply([map { [@{ $_->{trace} }{qw(id parent)}] } $call->{begin}[0]{json}, $end], [([$trace, 'b7ad6b7169203331']) x 2],
+          'both have the trace');
 
 ($answer, $id, $call, $end) = recorded(stream => 1, script => 'tokens=5');
 ($truth) = Gate::truths($id);
