@@ -218,7 +218,7 @@ int audit_folder_make(apr_pool_t *p, server_rec *s)
     }
     if (mkdir(folder, 0700) != 0
         || (geteuid() == 0
-            && chown(folder, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)) {
+            && lchown(folder, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s,
                      AI_LOGNO(0603) "AIAuditSpool %s: it cannot be made", folder);
         return !OK;

@@ -32,7 +32,7 @@
 #define TRIES 2
 
 typedef struct audit_spool_t {
-    apr_pool_t *pool;
+    apr_pool_t *pool; /* the spool's: nobody's child, for it must outlive the child pool's own */
     const server_rec *server;
     const audit_server_conf_t *conf;
     ai_spool_conf_t how;
@@ -40,13 +40,14 @@ typedef struct audit_spool_t {
     apr_time_t again;          /* the thread's: when it writes those again; 0: at once */
     apr_interval_time_t pause; /* so long it waited last; 0: the disk has kept something since */
     apr_uint64_t kept;         /* records that the disk has kept */
-    apr_thread_mutex_t *lock; /* of all below */
-    ai_spool_t *spool;        /* NULL: it could not be opened; never again NULL then */
-    apr_status_t why;         /* then: why not */
-    int is_full;              /* 1: the last begin was not taken */
-    apr_uint64_t refused;     /* begins that were not taken since that was logged last */
-    apr_time_t told;          /* when that was */
-    apr_uint64_t told_lost;   /* and how many records had been lost then */
+    apr_time_t told_closed;    /* when it was logged last that it cannot be opened */
+    apr_thread_mutex_t *lock;  /* of all below */
+    ai_spool_t *spool;         /* NULL: it could not be opened; never again NULL then */
+    apr_status_t why;          /* then: why not */
+    int is_full;               /* 1: the last begin was not taken */
+    apr_uint64_t refused;      /* begins that were not taken since that was logged last */
+    apr_time_t told;           /* when that was */
+    apr_uint64_t told_lost;    /* and how many records had been lost then */
 } audit_spool_t;
 
 /* Of this child; NULL in the parent, where there is no AIAuditSpool, and at the child's end. */
@@ -57,13 +58,25 @@ static audit_spool_t *here;
 static void open_spool(audit_spool_t *at)
 {
     ai_spool_t *spool = NULL;
-    apr_status_t rv = ai_spool_open(at->pool, &at->how, apr_time_now(), &spool);
+    apr_time_t now = apr_time_now();
+    apr_pool_t *pool;
+    apr_status_t rv = apr_pool_create(&pool, NULL);
 
+    if (rv == APR_SUCCESS) {
+        rv = ai_spool_open(pool, &at->how, now, &spool);
+        if (rv == APR_SUCCESS) {
+            at->pool = pool;
+        }
+        else {
+            apr_pool_destroy(pool); /* it may be tried for days */
+        }
+    }
     apr_thread_mutex_lock(at->lock);
     at->spool = rv == APR_SUCCESS ? spool : NULL;
     at->why = rv;
     apr_thread_mutex_unlock(at->lock);
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS && (now - at->told_closed >= LOG_AGAIN || now < at->told_closed)) {
+        at->told_closed = now;
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, at->server,
                      AI_LOGNO(0604) "AIAuditSpool %s: it cannot be opened; this child tries again",
                      at->how.folder);
@@ -269,7 +282,6 @@ static void sync_once(audit_spool_t *at, ai_spool_t *spool, int at_once)
     apr_time_t now = apr_time_now();
     int again = at_once || now >= at->again || now < at->again - LOST_AGAIN_MOST;
     int good = audit_held_look(at->held, spool, again && rv == APR_SUCCESS);
-
     ai_spool_state_t state;
 
     if (rv != APR_SUCCESS) {
@@ -323,6 +335,7 @@ static apr_status_t close_spool(void *data)
     if (at->spool) {
         sync_once(at, at->spool, 1);
         rv = ai_spool_close(at->spool, apr_time_now());
+        apr_pool_destroy(at->pool);
     }
     audit_held_count(at->held, &count);
     if (rv != APR_SUCCESS || count.waiting) {
@@ -348,7 +361,6 @@ void audit_spool_start(apr_pool_t *pchild, server_rec *s)
     at->how = (ai_spool_conf_t){ .folder = conf->folder, .node = conf->node,
                                  .size = audit_segment_size(conf),
                                  .age = audit_segment_age(conf) };
-    apr_pool_create(&at->pool, pchild);
     at->held = audit_held_make(pchild);
     if (!at->held
         || apr_thread_mutex_create(&at->lock, APR_THREAD_MUTEX_UNNESTED, pchild) != APR_SUCCESS) {
