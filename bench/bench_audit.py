@@ -7,15 +7,19 @@ gateway with and without records.
 
 import os
 import subprocess
+import tempfile
+import time
 
 from contenders import load_fully, middle, play_rounds, question, start_httpd
-from figures import Figure, attempt
+from figures import Figure, Trouble, attempt
 from lab import worker_seconds
 
 GROUP = "audit"
 FIGURES = [
     Figure("append_us", "us", "<=8"),
     Figure("records_s", "1/s", ">=20000"),
+    Figure("ship_sqlite_s", "1/s", ">=10000"),
+    Figure("ship_pgsql_s", "1/s", ">=8000"),
     Figure("call_us", "us", "<=8"),
 ]
 
@@ -78,5 +82,47 @@ def measure_call(lab, quick, say):
                     middle(rounds, lambda each: each[1], name)))
 
 
+# -------------------------------------------------------------------------------- shipping
+
+def run(*words):
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise Trouble("%s: %s" % (os.path.basename(words[0]), done.stdout.decode("utf-8", "replace")))
+
+
+def measure_ship(lab, quick, say, driver, params, name):
+    """Records a second, from a spool of calls into an empty database, all of it."""
+    calls = 5000 if quick else 100000
+    spool = lab.path("spool-" + name)
+    database = driver + " " + params
+    os.mkdir(spool, 0o700)
+    run(lab.part("bench-calls"), spool, str(calls))
+    run(lab.part("aictl"), "db", "init", "--database", database)
+    began = time.monotonic()
+    run(lab.part("aictl"), "audit", "ship", "--spool", spool, "--database", database, "--once")
+    took = time.monotonic() - began
+    say.note("%s: %d records shipped in %.1f s" % (driver, 2 * calls, took))
+    say.figure("ship_%s_s" % name, 2 * calls / took)
+
+
+def ship_sqlite(lab, quick, say):
+    with tempfile.TemporaryDirectory() as folder:
+        measure_ship(lab, quick, say, "sqlite3", folder + "/audit.db", "sqlite")
+
+
+def ship_pgsql(lab, quick, say):
+    """The server of the tests; it goes when its standard input ends."""
+    tests = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "t", "lib")
+    script = "my $s = Databases->new('pgsql'); $| = 1; print $s->database('audit'), qq(\n); <STDIN>"
+    with subprocess.Popen(["perl", "-I" + tests, "-MDatabases", "-e", script],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        params = server.stdout.readline().strip()
+        if not params:
+            raise Trouble("no PostgreSQL here; build/setup --tests")
+        measure_ship(lab, quick, say, "pgsql", params, "pgsql")
+        server.stdin.close()
+
+
 def measure(lab, quick, say):
-    attempt(lab, quick, say, measure_append, measure_rate, measure_call)
+    attempt(lab, quick, say, measure_append, measure_rate, ship_sqlite, ship_pgsql, measure_call)

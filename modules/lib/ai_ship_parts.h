@@ -76,6 +76,7 @@ struct ai_ship_t {
     int has_moved;                /* it is to be written */
     int look_again;               /* there may be begins without an end */
     int has_ended;                /* in this round a segment did */
+    const char *calls_of;         /* a question of ai_ship_settle.c, or NULL */
     int failures;                 /* rounds in trouble, in a row */
     int batch_failures;           /* of the same batch */
     int is_in_trouble;            /* and it was told */
