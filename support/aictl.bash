@@ -48,6 +48,7 @@ _aictl()
             rotate) words="--overlap --json $place" ;;
             import) words="--replace $place" ;;
             check) words="--stdin --from $place" ;;
+            ship) words='--spool --database --once --lines' ;;
             *) words=$place ;;
             esac ;;
         *)  case ${COMP_WORDS[2]} in

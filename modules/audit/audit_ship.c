@@ -189,7 +189,7 @@ int audit_ship_prepare(apr_pool_t *pconf, server_rec *s)
     program = conf->pipe ? ap_open_piped_log(pconf, conf->pipe) : NULL;
     if (conf->pipe && !program) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     AI_LOGNO(0640) "AIAuditPipe: the program cannot be started");
+                     AI_LOGNO(0628) "AIAuditPipe: the program cannot be started");
         return !OK;
     }
     return OK;
@@ -219,7 +219,7 @@ void audit_ship_start(apr_pool_t *pchild, server_rec *s)
     at->attest = audit_attest_open(pchild, s);
     if (!at->ship || !at->attest || !ai_thread_start(pchild, ship_on, wake, at, &rv)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     AI_LOGNO(0641) "no thread to ship records: the other children may do it, else "
+                     AI_LOGNO(0629) "no thread to ship records: the other children may do it, else "
                      "they stay in the spool");
     }
 }
