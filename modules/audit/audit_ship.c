@@ -172,6 +172,13 @@ static void wake(void *data)
 
 /* ----------------------------------------------------------------------------- beginning */
 
+/* As CustomLog has it: "|$" is for a shell. */
+static piped_log *open_program(apr_pool_t *p, const char *command)
+{
+    return *command == '$' ? ap_open_piped_log_ex(p, command + 1, APR_SHELLCMD_ENV)
+                           : ap_open_piped_log(p, command);
+}
+
 int audit_ship_prepare(apr_pool_t *pconf, server_rec *s)
 {
     const audit_server_conf_t *conf = audit_server_conf(s);
@@ -186,7 +193,7 @@ int audit_ship_prepare(apr_pool_t *pconf, server_rec *s)
                      "until \"aictl audit ship\" takes them", conf->folder);
         return OK;
     }
-    program = conf->pipe ? ap_open_piped_log(pconf, conf->pipe) : NULL;
+    program = conf->pipe ? open_program(pconf, conf->pipe) : NULL;
     if (conf->pipe && !program) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      AI_LOGNO(0628) "AIAuditPipe: the program cannot be started");

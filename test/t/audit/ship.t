@@ -106,6 +106,14 @@ for my $driver (qw(sqlite3 pgsql mysql)) {
         $base->away;
         $base->back;
         compare($base, "$driver: killed while it hung", @answers);
+        $base->server->pause;
+        push @answers, ask_all($server, 1);
+        Gate::await('a question to it', sub { $server->said =~ /AI0632.*AI0632/s });
+        $server->stop;
+        unlike($server->said, qr/SIGKILL/, "$driver: hung: no child has to be killed at the end");
+        $base->server->resume;
+        $server->start;
+        compare($base, "$driver: after that", @answers);
     }
 
     my $asking = fork() // die "fork: $!\n";
