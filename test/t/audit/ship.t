@@ -18,7 +18,7 @@ use POSIX ();
 use Spool ();
 use Test::More;
 
-my $CALLERS = 4;    # times 26 questions: the simulator remembers 200
+my $CALLERS = 4;    # times 32 questions: the simulator remembers 200
 
 sub conf
 {
@@ -107,8 +107,7 @@ for my $driver (qw(sqlite3 pgsql mysql)) {
         $base->back;
         compare($base, "$driver: killed while it hung", @answers);
         $base->server->pause;
-        push @answers, ask_all($server, 1);
-        Gate::await('a question to it', sub { $server->said =~ /AI0632.*AI0632/s });
+        push @answers, ask_all($server, 6);    # for longer than it takes until the next round
         $server->stop;
         unlike($server->said, qr/SIGKILL/, "$driver: hung: no child has to be killed at the end");
         $base->server->resume;
