@@ -183,17 +183,18 @@ void audit_body_prompt(audit_body_t *body, ai_request_t *air, ai_audit_body_t *s
     side_t *side = &body->prompt;
     ai_slice_t bytes = audit_ai->body(air);
     unsigned char sha256[AI_DIGEST];
-    int is_held = bytes.n > 0;
+    int has_digest;
 
     if (body->has_prompt || decide(body, air) == AUDIT_KEEP_NONE) {
         return;
     }
     body->has_prompt = 1;
     side->keep = body->keep;
-    side->bytes = is_held ? (apr_int64_t)bytes.n : length_of(air->r);
-    if (!is_held && side->bytes <= 0) {
+    side->bytes = bytes.n ? (apr_int64_t)bytes.n : length_of(air->r);
+    if (side->bytes <= 0) {
         return; /* there is none */
     }
+    has_digest = bytes.n && ai_digest(bytes, sha256);
     if (side->keep > AUDIT_KEEP_META) {
         side->lost = hindrance(body, air, bytes);
         side->keep = side->lost ? AUDIT_KEEP_META : side->keep;
@@ -202,9 +203,11 @@ void audit_body_prompt(audit_body_t *body, ai_request_t *air, ai_audit_body_t *s
         append_all(body, side, bytes);
     }
     else if (side->keep == AUDIT_KEEP_REDACTED) {
-        append_redacted(body, side, air, bytes, 0);
+        side->lost = bytes.n > body->limit ? "limit" : NULL;
+        bytes.n = side->lost ? body->limit : bytes.n;
+        append_redacted(body, side, air, bytes, side->lost != NULL);
     }
-    say(body, side, is_held && ai_digest(bytes, sha256) ? sha256 : NULL, said);
+    say(body, side, has_digest ? sha256 : NULL, said);
 }
 
 /* ----------------------------------------------------------------------------------- answer */

@@ -188,6 +188,10 @@ for my $case (['a plain answer'], ['a stream', stream => 1],
 is($end->{answer}{lost}, 'limit', 'a redacted stream that is too long is cut');
 cmp_ok(length $kept, '<=', 1 << 20, 'to what the limit allows');
 cmp_ok(length $kept, '>', 500_000, 'and not to nothing');
+($answer, $sent, $prompt, $kept, $end) = recorded('red', text => "$mail " x 40_000);
+is($end->{prompt}{lost}, 'limit', 'so is a prompt');
+like($prompt, qr/^\{.{20,100}\[email\] \[email\] (?:\[email\] )*\S{0,40}\z/s, 'which has no address in it either');
+unlike($prompt, qr/example/, 'not at the cut');
 ($answer, $sent, $prompt, $kept, $end) = recorded('red', path => '/v1/audio/speech',
                                                   body => Gate::to_json({ model => 'm', input => 'hm', voice => 'x' }));
 is_deeply([$kept, @{ $end->{answer} }{qw(kept lost)}], ['', 'meta', 'form'], 'of sound only the digest is kept');
