@@ -19,7 +19,7 @@ my $key = Keys::make(user => 'ann', tenant => 'acme');
 my $narrow = Keys::make(user => 'bob', tenant => 'acme', models => ['m']);
 my $server = AuthServer->new([$key, $narrow], <<"END");
 AIAuditSpool $folder
-AIAuditSync Off
+AIAuditSync 0
 <Location "/v1">
     AIEngine On
     AIAudit On
