@@ -14,12 +14,13 @@
 #include "ai_buffer.h"
 #include "ai_word.h"
 
-/* The longest event that is read. Those with a picture in them have megabytes. */
-#define EVENT_MAX ((apr_size_t)16 * 1024 * 1024)
+/* An event may be so much longer than the text that is kept of it. */
+#define EVENT_MORE 65536
 /* An answer with more pieces than this, that cannot be joined, is no answer. */
 #define RUNS_MOST 4096
-/* So far back goes the search for the text that a piece belongs to: several answers take turns. */
-#define RUNS_BACK 16
+/* So far back goes the search for the text that a piece belongs to: several answers, of which there
+ * are 128 at most, take turns. */
+#define RUNS_BACK 160
 
 /* Pieces of one kind, one after another. */
 typedef struct run_t {
@@ -65,7 +66,7 @@ audit_whole_t *audit_whole_begin(apr_pool_t *p, const ai_dialect_t *dialect, ai_
     whole->stream.endpoint = endpoint;
     whole->stream.usage = AI_USAGE_UNKNOWN;
     whole->runs = apr_array_make(p, 4, sizeof(run_t));
-    whole->sse = ai_sse_create(p, EVENT_MAX);
+    whole->sse = ai_sse_create(p, limit + EVENT_MORE);
     apr_pool_create(&whole->event_pool, p);
     if (dialect->translator) {
         whole->reader = dialect->translator->begin_read(p);
@@ -259,8 +260,11 @@ static apr_status_t on_event(void *baton, const ai_sse_event_t *event)
 
 void audit_whole_feed(audit_whole_t *whole, const char *bytes, apr_size_t n)
 {
-    if (!whole->lost && ai_sse_feed(whole->sse, bytes, n, on_event, whole) != APR_SUCCESS) {
-        whole->lost = "unreadable";
+    apr_status_t rv = whole->lost ? APR_SUCCESS
+                                  : ai_sse_feed(whole->sse, bytes, n, on_event, whole);
+
+    if (rv != APR_SUCCESS) {
+        whole->lost = rv == APR_ENOSPC ? "limit" : "unreadable";
     }
 }
 

@@ -132,7 +132,7 @@ my $card = '4242 4242 4242 4242';
 my $words = "Write to $mail about the card $card and SECRET-CONTENT.";
 for my $case (['a plain answer'], ['a stream', stream => 1],
               ['a translated stream', model => 'claude', stream => 1, more => { max_tokens => 999 }],
-              ['a stream of two answers', stream => 1, more => { n => 2 }],
+              ['a stream of twenty answers', stream => 1, more => { n => 20 }],
               ['a stream of completions', stream => 1, path => '/v1/completions',
                more => { prompt => $words }],
               ['a stream of Responses', stream => 1, path => '/v1/responses', more => { input => $words }],
