@@ -45,9 +45,11 @@ static ai_metric_t rows[ROWS_N] = {
 };
 /* clang-format on */
 
-void audit_metrics_record(const char *type, const char *result)
+void audit_metrics_records(const char *type, const char *result, apr_uint64_t n)
 {
-    audit_ai->measure(&rows[RECORDS], (const char *[]){ type, result }, 1);
+    if (n) {
+        audit_ai->measure(&rows[RECORDS], (const char *[]){ type, result }, (apr_int64_t)n);
+    }
 }
 
 void audit_metrics_sync_failed(void)

@@ -133,8 +133,9 @@ void audit_spool_forget(void);
 
 /* ------------------------------------------------------------------- audit_metrics.c */
 
-/* A record was given to the spool: "begin" or "end"; "written" or "refused". */
-void audit_metrics_record(const char *type, const char *result);
+/* What became of n records, "begin" or "end": "written"; "refused" (an end is held then, and tried
+ * again), "saved" after that, or "lost". */
+void audit_metrics_records(const char *type, const char *result, apr_uint64_t n);
 /* The disk may have lost what was given to it. */
 void audit_metrics_sync_failed(void);
 void audit_metrics_register(void);

@@ -40,6 +40,7 @@ typedef struct audit_spool_t {
     apr_time_t again;          /* the thread's: when it writes those again; 0: at once */
     apr_interval_time_t pause; /* so long it waited last; 0: the disk has kept something since */
     apr_uint64_t kept;         /* records that the disk has kept */
+    apr_uint64_t saved;        /* ends of those that are held that were written after all */
     apr_time_t told_closed;    /* when it was logged last that it cannot be opened */
     apr_thread_mutex_t *lock;  /* of all below */
     ai_spool_t *spool;         /* NULL: it could not be opened; never again NULL then */
@@ -172,7 +173,7 @@ apr_status_t audit_spool_begin(const ai_uuid_t *id, ai_slice_t json)
             say_all_is_well(here);
         }
     }
-    audit_metrics_record("begin", rv == APR_SUCCESS ? "written" : "refused");
+    audit_metrics_records("begin", rv == APR_SUCCESS ? "written" : "refused", 1);
     return rv;
 }
 
@@ -230,7 +231,7 @@ void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_
         return;
     }
     rv = append(here, &record, &end.position);
-    audit_metrics_record("end", rv == APR_SUCCESS ? "written" : "refused");
+    audit_metrics_records("end", rv == APR_SUCCESS ? "written" : "refused", 1);
     if (rv != APR_SUCCESS) {
         end.position = 0;
         end.redeems = record.redeems;
@@ -239,8 +240,11 @@ void audit_spool_end(const ai_uuid_t *id, ai_slice_t json, int promised, int on_
              && is_on_disk(here, &record, &end.position)) {
         return;
     }
-    if (!audit_held_add(here->held, &end) && end.redeems) {
-        audit_spool_forget();
+    if (!audit_held_add(here->held, &end)) {
+        audit_metrics_records("end", "lost", end.position == 0);
+        if (end.redeems) {
+            audit_spool_forget();
+        }
     }
     if (rv != APR_SUCCESS) {
         complain(here, rv, 0);
@@ -282,8 +286,12 @@ static void sync_once(audit_spool_t *at, ai_spool_t *spool, int at_once)
     apr_time_t now = apr_time_now();
     int again = at_once || now >= at->again || now < at->again - LOST_AGAIN_MOST;
     int good = audit_held_look(at->held, spool, again && rv == APR_SUCCESS);
+    audit_held_count_t count;
     ai_spool_state_t state;
 
+    audit_held_count(at->held, &count);
+    audit_metrics_records("end", "saved", count.saved - at->saved);
+    at->saved = count.saved;
     if (rv != APR_SUCCESS) {
         audit_metrics_sync_failed();
         note_loss(at, spool, rv);
@@ -338,6 +346,7 @@ static apr_status_t close_spool(void *data)
         apr_pool_destroy(at->pool);
     }
     audit_held_count(at->held, &count);
+    audit_metrics_records("end", "lost", count.waiting);
     if (rv != APR_SUCCESS || count.waiting) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv ? rv : at->why, at->server,
                      AI_LOGNO(0607) "AIAuditSpool %s: this child ends, and %lu records are lost; the "

@@ -363,15 +363,15 @@ static const char *error_of_request(const ai_request_t *air, const char *outcome
 static void count_call(const ai_request_t *air, const call_t *call, const char *outcome)
 {
     const char *models[AI_METRIC_LABELS];
-    const char *cost = apr_table_get(air->r->notes, "ai-cost-nanousd");
+    apr_int64_t cost = number_of(air, AI_NOTE_COST_NANOUSD);
 
     set_models(models, air, call->target, ai->note_get(air, AI_NOTE_MODEL_SERVED));
     count_times(air, call, models, error_of_request(air, outcome));
     count_tokens(air, models);
     count_estimates(air, models[2]);
-    if (cost) {
+    if (cost >= 0) {
         ai_metrics_measure(memory, &rows[COST], (const char *[]){ models[2], models[3], models[4] },
-                           apr_atoi64(cost));
+                           cost);
     }
 }
 

@@ -78,8 +78,27 @@ my $answer = Gate::await('a refusal', sub {
 $seen = Metrics::await($server, 'its end', sub { $_[0]->sum('ai_refusals_total', reason => 'audit_unavailable') > 0 });
 is($seen->sum('ai_audit_records_total', type => 'begin', result => 'refused'),
    $seen->sum('ai_refusals_total', reason => 'audit_unavailable'), 'a begin that is refused is counted as such');
+is($seen->sum('ai_audit_records_total', type => 'end', result => 'refused'),
+   $seen->sum('ai_refusals_total', reason => 'audit_unavailable'), 'and so is its end');
+is($seen->sum('ai_audit_records_total', type => 'end', result => 'saved'), 0, 'which is held');
+chmod(0700, $folder) or die "$folder: $!\n";
+$seen = Metrics::await($server, 'the ends that are held', sub {
+    return $_[0]->sum('ai_audit_records_total', type => 'end', result => 'saved')
+        == $_[0]->sum('ai_audit_records_total', type => 'end', result => 'refused');
+});
+is($seen->sum('ai_audit_records_total', result => 'lost'), 0, 'and saved, once there is room: none is lost');
+
+# Children that end with ends in hand lose them, and say so.
+chmod(0500, $folder) or die "$folder: $!\n";
+$server->graceful;
+my $refused = $seen->sum('ai_refusals_total');
+Gate::await('a refusal', sub {
+    return $server->caller->request(path => '/v1/chat/completions', body => Gate::chat())->{status} == 503;
+});
+$server->graceful;
+$seen = Metrics::await($server, 'the loss', sub { $_[0]->sum('ai_audit_records_total', type => 'end', result => 'lost') > 0 });
 is($seen->sum('ai_audit_records_total', type => 'end', result => 'lost'),
-   $seen->sum('ai_refusals_total', reason => 'audit_unavailable'), 'and the end that is lost');
+   $seen->sum('ai_refusals_total', reason => 'audit_unavailable') - $refused + 1, 'what a child takes along is counted as lost');
 chmod(0700, $folder) or die "$folder: $!\n";
 $server->stop;
 done_testing();

@@ -20,6 +20,7 @@ my $server = OwnServer->new(conf => <<"END");
     AITargetKeyAside Off
     AITargetForward X-Sim
     AITargetModel alias served-name
+    AITargetPrice priced input=1 output=2.5
 </AITarget>
 <AITarget refusing>
     AITargetURL http://127.0.0.1:1/v1
@@ -32,6 +33,7 @@ my $server = OwnServer->new(conf => <<"END");
     AIRoute broken refusing
     AIRoute m sim
     AIRoute alias sim
+    AIRoute priced sim
     AIRoute wild-* sim
     AIRoute m?* sim
 </Location>
@@ -81,6 +83,7 @@ sub answered
         (map { series("gen_ai_server_${_}_seconds_count", %openai, %model) => 1 }
          qw(request_duration time_to_first_token), $o{stream} ? 'time_per_output_token' : ()),
         (map { series('gen_ai_client_token_usage_count', %openai, %model, gen_ai_token_type => $_) => 1 } qw(input output)),
+        (map { series('ai_estimate_ratio_count', gen_ai_request_model => $asked, gen_ai_token_type => $_) => 1 } @{ $o{most} // ['input'] }),
         series('ai_tokens_total', %model, source => 'reported', gen_ai_token_type => 'input') => 7,
         series('ai_tokens_total', %model, source => 'reported', gen_ai_token_type => 'output') => 12,
     );
@@ -147,6 +150,17 @@ for my $row (@rows) {
     $before = $now;
 }
 
+# ---------------------------------------------------------------------- cost, and what was thought
+
+$server->caller->request(path => $chat, body => Gate::chat(model => 'priced', more => { max_tokens => 48 })) for 1 .. 3;
+my $priced = Metrics::await($server, 'what costs', sub { $_[0]->sum('ai_requests_total', gen_ai_request_model => 'priced') == 3 });
+is($priced->sum('ai_cost_usd_total', gen_ai_request_model => 'priced', target => 'sim') . '', '0.000111',
+   'three times 7 tokens for 1 and 12 for 2.50 a million: dollars to the last digit');
+is($priced->sum('ai_estimate_ratio_sum', gen_ai_request_model => 'priced', gen_ai_token_type => 'output'), 12,
+   'three times it was thought to take 48 tokens at the most, and took 12');
+is($priced->sum('ai_estimate_ratio_bucket', gen_ai_request_model => 'priced', gen_ai_token_type => 'output', le => '5.0'), 3,
+   'so four times too many');
+
 # ------------------------------------------------------------------- what callers may write
 
 $server->caller->request(path => $chat, body => Gate::to_json({ model => "wild-\"} \\x{}=,", messages => [{ role => 'user', content => 'x' }] }));
@@ -161,8 +175,8 @@ is_deeply([grep { /secret|guess/ } map { $seen->values_of($_) } qw(gen_ai_reques
 my $caller = $server->caller;
 my $many = 300;
 $caller->request(path => $chat, body => Gate::chat(model => "wild-$_")) for 1 .. $many;
-$seen = Metrics::await($server, 'many models', sub { $_[0]->sum('ai_requests_total') == @rows + 1 + $many });
-cmp_ok(scalar(my @names = $seen->values_of('gen_ai_request_model')), '<=', 200 + 9, 'many names do not become many labels');
+$seen = Metrics::await($server, 'many models', sub { $_[0]->sum('ai_requests_total') == @rows + 4 + $many });
+cmp_ok(scalar(my @names = $seen->values_of('gen_ai_request_model')), '<=', 200 + 10, 'many names do not become many labels');
 cmp_ok($seen->sum('ai_requests_total', gen_ai_request_model => 'other', outcome => 'answer'), '>=', $many - 200,
        'but are counted as other');
 is($seen->sum('ai_metrics_lost_total'), 0, 'and nothing is lost');
