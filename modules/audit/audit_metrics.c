@@ -17,6 +17,8 @@
 typedef enum row_e {
     RECORDS,
     SYNC_FAILURES,
+    SHIPPED,
+    EVENTS,
     SEGMENTS,
     BYTES,
     UNSHIPPED,
@@ -32,6 +34,10 @@ static ai_metric_t rows[ROWS_N] = {
         .labels = { "type", "result" } },
     [SYNC_FAILURES] = { .name = "ai_audit_sync_failures_total", .kind = AI_METRIC_COUNTER,
         .help = "How often the disk may have lost records" },
+    [SHIPPED] = { .name = "ai_audit_shipped_records_total", .kind = AI_METRIC_COUNTER,
+        .help = "Records that went into the database, or were refused by it", .labels = { "result" } },
+    [EVENTS] = { .name = "ai_audit_ship_events_total", .kind = AI_METRIC_COUNTER,
+        .help = "What happened while records were shipped", .labels = { "event" } },
     [SEGMENTS] = { .name = "ai_audit_spool_segments", .kind = AI_METRIC_GAUGE,
         .help = "Files in the spool" },
     [BYTES] = { .name = "ai_audit_spool_bytes", .kind = AI_METRIC_GAUGE, .unit = AI_METRIC_BYTES,
@@ -55,6 +61,18 @@ void audit_metrics_records(const char *type, const char *result, apr_uint64_t n)
 void audit_metrics_sync_failed(void)
 {
     audit_ai->measure(&rows[SYNC_FAILURES], NULL, 1);
+}
+
+void audit_metrics_ship_event(const char *event)
+{
+    audit_ai->measure(&rows[EVENTS], &event, 1);
+}
+
+void audit_metrics_shipped(const char *result, apr_uint64_t n)
+{
+    if (n) {
+        audit_ai->measure(&rows[SHIPPED], &result, (apr_int64_t)n);
+    }
 }
 
 /* ----------------------------------------------------------------------------- the folder */
@@ -119,13 +137,12 @@ static apr_status_t look(apr_pool_t *p, const char *folder, depth_t *depth)
         if (segment->size <= shipped) {
             continue;
         }
-        depth->unshipped += segment->size - shipped;
-        if (depth->lag > 0 && now - ai_uuid_time(&segment->id) <= depth->lag) {
-            continue; /* it began after the oldest one came */
-        }
-        first = first_after(p, folder, &segment->id, mark ? &mark->place : NULL);
-        if (first && now - first > depth->lag) {
-            depth->lag = now - first;
+        first = depth->lag > 0 && now - ai_uuid_time(&segment->id) <= depth->lag
+                    ? now /* it began after the oldest one came: no need to look */
+                    : first_after(p, folder, &segment->id, mark ? &mark->place : NULL);
+        if (first) { /* else there is but the segment's head */
+            depth->unshipped += segment->size - shipped;
+            depth->lag = now - first > depth->lag ? now - first : depth->lag;
         }
     }
     return rv;
@@ -144,7 +161,7 @@ static int on_metrics(ai_scrape_t *scrape)
         { LAG, depth.lag },
     };
 
-    for (row = RECORDS; row <= SYNC_FAILURES; row++) {
+    for (row = RECORDS; row <= EVENTS; row++) {
         scrape->family(scrape, &rows[row]);
     }
     for (row = 0; row < (int)(sizeof(gauges) / sizeof(gauges[0])); row++) {
@@ -160,7 +177,33 @@ static int on_metrics(ai_scrape_t *scrape)
     return OK;
 }
 
+/* Series that are there before anything happens: what goes from nothing to 1 Prometheus takes for a
+ * series that is new, and no alert goes off. */
+static void on_child_init(apr_pool_t *p, server_rec *s)
+{
+    static const char *const records[][2] = {
+        { "begin", "written" }, { "begin", "refused" }, { "end", "written" }, { "end", "refused" },
+        { "end", "saved" }, { "end", "lost" },
+    };
+    static const char *const events[] = { "damaged", "altered", "refused" };
+    apr_size_t i;
+
+    (void)p;
+    (void)s;
+    if (!audit_server->folder) {
+        return;
+    }
+    for (i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        audit_ai->measure(&rows[RECORDS], records[i], 0);
+    }
+    for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        audit_ai->measure(&rows[EVENTS], &events[i], 0);
+    }
+    audit_ai->measure(&rows[SYNC_FAILURES], NULL, 0);
+}
+
 void audit_metrics_register(void)
 {
+    ap_hook_child_init(on_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     AI_STAGE(metrics, on_metrics);
 }

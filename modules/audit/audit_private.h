@@ -138,6 +138,10 @@ void audit_spool_forget(void);
 void audit_metrics_records(const char *type, const char *result, apr_uint64_t n);
 /* The disk may have lost what was given to it. */
 void audit_metrics_sync_failed(void);
+/* Something happened while records were shipped, in a word; records were shipped, "shipped",
+ * "refused" by the database or "estimated". */
+void audit_metrics_ship_event(const char *event);
+void audit_metrics_shipped(const char *result, apr_uint64_t n);
 void audit_metrics_register(void);
 
 /* -------------------------------------------------------------------- audit_attest.c */

@@ -32,6 +32,7 @@ typedef struct audit_ship_t {
     ai_thread_t *thread;
     int pipe;      /* descriptor, or -1 */
     int is_broken; /* a line may have been cut off */
+    ai_ship_state_t counted; /* what was told to who measures */
 } audit_ship_t;
 
 /* The program of AIAuditPipe, of the configuration in force. */
@@ -87,8 +88,15 @@ static int write_line(void *data, ai_slice_t body)
 
 static void say(void *data, ai_ship_event_e event, const char *text)
 {
+    static const char *const words[] = {
+        [AI_SHIP_TROUBLE] = "trouble", [AI_SHIP_RESUMED] = "resumed", [AI_SHIP_DAMAGED] = "damaged",
+        [AI_SHIP_ALTERED] = "altered", [AI_SHIP_TORN] = "torn",       [AI_SHIP_REFUSED] = "refused",
+        [AI_SHIP_STRANGE] = "strange", [AI_SHIP_ESTIMATED] = "estimated",
+        [AI_SHIP_UNREADABLE] = "unreadable",
+    };
     const audit_ship_t *at = data;
 
+    audit_metrics_ship_event(words[event]);
     switch (event) {
     case AI_SHIP_TROUBLE:
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, at->server,
@@ -139,6 +147,17 @@ static int is_ending(void)
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
 }
 
+/* Tells who measures what the last round has done. */
+static void count_shipped(audit_ship_t *at)
+{
+    ai_ship_state_t was = at->counted;
+
+    ai_ship_look(at->ship, &at->counted);
+    audit_metrics_shipped("shipped", at->counted.records - was.records);
+    audit_metrics_shipped("refused", at->counted.refused - was.refused);
+    audit_metrics_shipped("estimated", at->counted.estimated - was.estimated);
+}
+
 static void ship_on(ai_thread_t *thread, void *data)
 {
     audit_ship_t *at = data;
@@ -148,6 +167,7 @@ static void ship_on(ai_thread_t *thread, void *data)
     while (!ai_thread_over(thread) && !is_ending()) {
         ai_ship_outcome_e outcome = ai_ship_round(at->ship, apr_time_now());
 
+        count_shipped(at);
         ships = outcome == AI_SHIP_DONE || outcome == AI_SHIP_MORE;
         if (!ships || !ai_attest_round(at->attest, apr_time_now())) {
             ai_thread_wait(thread, ai_ship_wait(at->ship, outcome));

@@ -6,6 +6,8 @@
 use strict;
 use warnings;
 
+use AuditBase ();
+use AuthServer ();
 use File::Temp qw(tempdir);
 use Gate ();
 use Metrics ();
@@ -55,7 +57,8 @@ my $bytes = 0;
 $bytes += -s $_ for @files;
 is($seen->sum('ai_audit_spool_segments'), scalar(@files), 'segments are files');
 is($seen->sum('ai_audit_spool_bytes'), $bytes, 'and bytes are theirs');
-is($seen->sum('ai_audit_unshipped_bytes'), $bytes, 'nothing was shipped');
+my ($empty) = (192 * grep { -s $_ == 192 } @files);    # children that had no call yet
+is($seen->sum('ai_audit_unshipped_bytes'), $bytes - $empty, 'nothing was shipped');
 my $lag = $seen->sum('ai_audit_ship_lag_seconds');
 cmp_ok($lag, '>', 0, 'so the oldest record waits');
 cmp_ok(Metrics::read_from($server)->sum('ai_audit_ship_lag_seconds'), '>', $lag, 'and grows older');
@@ -100,5 +103,45 @@ $seen = Metrics::await($server, 'the loss', sub { $_[0]->sum('ai_audit_records_t
 is($seen->sum('ai_audit_records_total', type => 'end', result => 'lost'),
    $seen->sum('ai_refusals_total', reason => 'audit_unavailable') - $refused + 1, 'what a child takes along is counted as lost');
 chmod(0700, $folder) or die "$folder: $!\n";
+$server->stop;
+
+# -------------------------------------------------------------------------- records are shipped
+
+my $base = AuditBase->new('sqlite3');
+$folder = tempdir('ai-spool-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/spool';
+$server = AuthServer->new([], $base->conf . <<"END", children => 4);
+AIAuditSpool $folder
+AIAuditSync 5ms
+<Location "/v1">
+    AIEngine On
+    AIAudit On
+    AIRoute * sim
+    AIAnonymous On
+    Require all granted
+</Location>
+<Location "/metrics">
+    SetHandler ai-metrics
+    Require all granted
+</Location>
+END
+$server->caller->request(path => '/v1/chat/completions', body => Gate::chat()) for 1 .. $calls;
+$seen = Metrics::await($server, 'all records in the database', sub {
+    return $_[0]->sum('ai_audit_shipped_records_total', result => 'shipped') == 2 * $calls;
+});
+my ($rows) = $base->rows('SELECT COUNT(*) FROM ai_audit_frames');
+is($rows->[0], 2 * $calls, 'as many as there are');
+$seen = Metrics::await($server, 'the checkpoint', sub { $_[0]->sum('ai_audit_ship_lag_seconds') == 0 });
+is($seen->sum('ai_audit_unshipped_bytes'), 0, 'and nothing waits');
+$base->away;
+$server->caller->request(path => '/v1/chat/completions', body => Gate::chat());
+$seen = Metrics::await($server, 'trouble', sub { $_[0]->sum('ai_audit_ship_events_total', event => 'trouble') == 1 });
+cmp_ok($seen->sum('ai_audit_ship_lag_seconds'), '>', 0, 'a database that is away lets them wait');
+$base->back;
+Metrics::await($server, 'the rest', sub {
+    return $_[0]->sum('ai_audit_ship_events_total', event => 'resumed') == 1
+        && $_[0]->sum('ai_audit_shipped_records_total', result => 'shipped') == 2 * $calls + 2
+        && $_[0]->sum('ai_audit_ship_lag_seconds') == 0;
+});
+pass('until it is back');
 $server->stop;
 done_testing();
