@@ -31,6 +31,12 @@ typedef struct owner_t {
     apr_uint64_t series; /* but for "other" */
 } owner_t;
 
+/* What is looked at each time lies together: memory is what takes the time. */
+typedef struct place_t {
+    apr_uint64_t key;   /* the number of a series; 0: free */
+    apr_uint64_t first; /* its first cell, plus 1; 0: it has none yet */
+} place_t;
+
 struct ai_metrics_t {
     apr_uint64_t seed;
     apr_uint64_t series; /* but for "other" */
@@ -41,9 +47,8 @@ struct ai_metrics_t {
     apr_uint64_t names_used;
     owner_t owners[OWNERS];
     apr_uint64_t names[NAME_SLOTS];
-    apr_uint64_t keys[SLOTS];
-    apr_uint64_t of[SLOTS];    /* the key of its metric */
-    apr_uint64_t first[SLOTS]; /* its first cell, plus 1 */
+    place_t places[SLOTS];
+    apr_uint64_t of[SLOTS]; /* the key of its metric */
     apr_uint64_t texts[SLOTS][TEXT_WORDS];
     apr_uint64_t cells[CELLS];
 };
@@ -307,7 +312,7 @@ static apr_uint32_t begin_series(ai_metrics_t *metrics, const point_t *point, ap
         return SLOTS;
     }
     for (i = 0; i < SLOTS && there != key; i++) {
-        if (claim(&metrics->keys[at], key, &there)) {
+        if (claim(&metrics->places[at].key, key, &there)) {
             add(&metrics->all, 1);
             return at;
         }
@@ -343,7 +348,7 @@ static apr_uint64_t complete(ai_metrics_t *metrics, const point_t *point, apr_ui
     }
     write_text(metrics->texts[at], point);
     __atomic_store_n(&metrics->of[at], point->key, __ATOMIC_RELAXED);
-    if (claim(&metrics->first[at], cell + 1, &there)) {
+    if (claim(&metrics->places[at].first, cell + 1, &there)) {
         return cell + 1;
     }
     end = cell + n; /* another did the same; if nobody has come since, the room is back */
@@ -359,7 +364,7 @@ static apr_uint64_t *find(ai_metrics_t *metrics, const point_t *point)
     apr_uint32_t at = (apr_uint32_t)key & (SLOTS - 1), i;
 
     for (i = 0; i < SLOTS; i++, at = (at + 1) & (SLOTS - 1)) {
-        there = load(&metrics->keys[at]);
+        there = load(&metrics->places[at].key);
         if (there == key || !there) {
             break;
         }
@@ -370,7 +375,7 @@ static apr_uint64_t *find(ai_metrics_t *metrics, const point_t *point)
     if (at == SLOTS) {
         return NULL;
     }
-    first = load(&metrics->first[at]);
+    first = load(&metrics->places[at].first);
     if (!first) {
         first = complete(metrics, point, at);
     }
@@ -438,7 +443,7 @@ int ai_metrics_next(const ai_metrics_t *metrics, ai_metric_t *metric, apr_uint32
     int i;
 
     for (; *at < SLOTS; ++*at) {
-        first = load(&metrics->first[*at]);
+        first = load(&metrics->places[*at].first);
         if (first && __atomic_load_n(&metrics->of[*at], __ATOMIC_RELAXED) == key) {
             break;
         }

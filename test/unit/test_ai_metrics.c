@@ -376,12 +376,12 @@ static void test_half(void)
 
     read_point(&point, &counter, (const char *[]){ "m", "2xx" });
     key = key_of_series(metrics, &point);
-    metrics->keys[key & (SLOTS - 1)] = key;
+    metrics->places[key & (SLOTS - 1)].key = key;
     is_number((apr_int64_t)sum_of(metrics, &counter, &n) + n, 0, "half a series is not shown");
     call(metrics, "m", "2xx", 2);
     is_number(number(metrics, &counter, "m", 0), 2, "who comes next completes it");
     call(metrics, "k", "2xx", 1);
-    metrics->first[key & (SLOTS - 1)] = 0;
+    metrics->places[key & (SLOTS - 1)].first = 0;
     memset(metrics->texts[key & (SLOTS - 1)], 'x', AI_METRICS_TEXT);
     call(metrics, "m", "2xx", 4);
     is_number(number(metrics, &counter, "m", 0), 4, "also where its values were half written");
