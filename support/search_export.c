@@ -8,9 +8,11 @@
 
 #include <apr_strings.h>
 
+#include "ai_evidence.h"
 #include "search.h"
 
-static const char *const formats[] = { "jsonl", "csv", NULL };
+enum { JSONL, CSV, PROOF };
+static const char *const formats[] = { "jsonl", "csv", "proof", NULL };
 
 /* Where the record is gone its columns go out, and why it is gone. */
 static void write_columns(apr_pool_t *p, const search_row_t *row)
@@ -68,6 +70,51 @@ static const char *export_csv(apr_pool_t *p, search_listing_t *listing)
     return wrong;
 }
 
+/* ------------------------------------------------------------------------------- proof */
+
+typedef struct proving_t {
+    ai_evidence_t evidence;
+    search_source_t *source;
+} proving_t;
+
+static void wait_for_database(void *baton)
+{
+    database_wait(&((proving_t *)baton)->source->database);
+}
+
+static int write_line(void *baton, ai_slice_t line)
+{
+    (void)baton;
+    /* Whoever reads takes as long as it takes. */
+    database_rest();
+    return fwrite(line.p, 1, line.n, stdout) == line.n;
+}
+
+static const char *ask_for_call(void *baton, apr_pool_t *scratch, const search_row_t *row)
+{
+    proving_t *proving = baton;
+
+    return ai_evidence_add(&proving->evidence, scratch, row->values[AI_AUDIT_CALL_ID]);
+}
+
+/* What it takes to verify the calls that were found: "aictl audit verify --export". */
+static const char *export_proof(apr_pool_t *p, search_listing_t *listing)
+{
+    proving_t *proving = apr_pcalloc(p, sizeof(*proving));
+    const char *wrong;
+
+    proving->source = &listing->source;
+    proving->evidence.db = ai_audit_store_db(listing->source.store);
+    proving->evidence.write = write_line;
+    proving->evidence.ask = wait_for_database;
+    proving->evidence.baton = proving;
+    ai_evidence_begin(&proving->evidence, p);
+    wrong = search_walk(&listing->source, p, &listing->options.query, ask_for_call, proving, NULL);
+    wrong = wrong ? wrong : ai_evidence_write(&proving->evidence, p);
+    database_rest();
+    return wrong;
+}
+
 int export_command(apr_pool_t *p, int argc, const char *const *argv)
 {
     search_listing_t *listing = apr_pcalloc(p, sizeof(*listing));
@@ -77,7 +124,7 @@ int export_command(apr_pool_t *p, int argc, const char *const *argv)
                                             "database ", apr_time_now(), o);
 
     wrong = wrong ? wrong : search_options_word(p, "format", o->format, formats, &format);
-    if (!wrong && o->columns && format != 1) {
+    if (!wrong && o->columns && format != CSV) {
         wrong = "--columns: is for --format csv";
     }
     /* The fields of CSV are those of a search. */
@@ -89,6 +136,8 @@ int export_command(apr_pool_t *p, int argc, const char *const *argv)
     o->query.oldest |= !o->order;
     o->query.limit = o->query.limit < 0 ? 0 : o->query.limit;
     wrong = search_source_open(p, o->database, &listing->source);
-    wrong = wrong ? wrong : format ? export_csv(p, listing) : export_lines(p, listing);
+    wrong = wrong             ? wrong
+            : format == CSV   ? export_csv(p, listing)
+            : format == PROOF ? export_proof(p, listing) : export_lines(p, listing);
     return wrong ? complain(FAILED, wrong) : DONE_WELL;
 }
