@@ -67,6 +67,8 @@ spew("$dir/conf/openai-b.key", "sk-test-b\n");
 spew("$dir/libexec/openai-key", "#!/bin/sh\n");
 chmod(0755, "$dir/libexec/openai-key");
 spew("$dir/conf/anthropic.key", "sk-test\n");
+# The first key of RFC 8032.
+spew("$dir/conf/audit-sign.pem", "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n");
 spew("$dir/conf/model_prices_and_context_window.json", '{"m":{"input_cost_per_token":1e-6}}');
 spew("$dir/conf/models.json", '[{"match":"m","source":"s","date":"2026-11-21"}]');
 spew("$dir/conf/$_", "none is read by httpd -t\n") for qw(own-ca.pem server.pem server.key);
@@ -208,6 +210,7 @@ sub wrap
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
     return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIPriceFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuditShip|AIAuditPipe|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
+    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIPriceFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuditSigningKey|AIAuditCheckpoint|AIAuditRetain|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
     return (@before, $place{location}->(@lines));
 }
 
