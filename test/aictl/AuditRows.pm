@@ -60,7 +60,7 @@ sub new
 {
     my ($class, $node, $number) = @_;
     my $id = sprintf('019abcde-0000-7000-9000-%012x', $number // 1);
-    my $head = pack('a8 V V a16 q< V a64 a16 a32 x12', "\xa1spool\r\n", 1, 192, pack('H*', $id =~ s/-//gr),
+    my $head = pack('a8 V V a16 q< V x4 a64 a16 a32 x28', "\xa1spool\r\n", 1, 192, pack('H*', $id =~ s/-//gr),
                     1_760_000_000_000_000, 4711, $node, '', '');
     my $self = bless { id => $id, node => $node, chain => sha256($head), n => 0,
                        bytes => $head . pack('V', Spool::crc32c(0, $head)),
