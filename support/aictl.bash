@@ -9,11 +9,46 @@ _aictl()
     local place='--file --database --runtime' words='' i
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='key db price --help --version'
+        words='key db audit usage explain price --help --version'
     elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = db ]; then
         words='init migrate status'
     elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = key ]; then
         words='create list show update rotate disable enable delete export import check'
+    elif [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = audit ]; then
+        words='search tail show export ship keygen verify retain hold'
+    elif [ "${COMP_WORDS[1]}" = audit ] || [ "${COMP_WORDS[1]}" = usage ] ||
+         [ "${COMP_WORDS[1]}" = explain ]; then
+        local range='--since --until' listing='--limit --format --columns'
+        case $before in
+        --spool|--export|--key|--public-key|--signing-key)
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            return ;;
+        --order) words='newest oldest' ;;
+        --format)
+            words='table json csv'
+            [ "${COMP_WORDS[2]}" != export ] || words='jsonl csv proof' ;;
+        --by) words='key user tenant model target day' ;;
+        --since|--until|--limit|--columns|--zone|--interval|--database|--older|--reason|--tenant|--expect|--checkpoint)
+            return ;;
+        *)  case $word in
+            -*) case ${COMP_WORDS[1]}${COMP_WORDS[2]} in
+                auditsearch|auditexport) words="$range $listing --order --database" ;;
+                audittail) words="$listing --follow --interval --database" ;;
+                auditshow) words='--json --prompt --answer --spool --database' ;;
+                auditship) words='--spool --once --lines --signing-key --checkpoint --database' ;;
+                auditkeygen) words='--key' ;;
+                auditverify) words='--public-key --expect --since --export --spool --database' ;;
+                auditretain) words='--older --bodies --records --tenant --dry-run --signing-key --unsigned
+                                    --database' ;;
+                audithold) words="--reason --tenant $range --database" ;;
+                usage*) words="--by $range --zone --format --database" ;;
+                explain*) words='--spool --database' ;;
+                esac ;;
+            *)  if [ "${COMP_WORDS[1]}${COMP_WORDS[2]}" = audithold ]; then
+                    words='add list release'
+                fi ;;
+            esac ;;
+        esac
     elif [ "$before" = --file ] || [ "$before" = --runtime ] ||
          { [ "${COMP_WORDS[2]}" = import ] && [ "${word#-}" = "$word" ] && [ "$before" != --database ]; }; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -45,4 +45,12 @@ is(complete('key', 'rotate', '--file', keys_file(), '--overlap', ''), '', 'no id
 is(complete('key', 'import', '--r'), '--replace --runtime', 'options of import');
 like(complete('key', 'import', substr(keys_file(), 0, -1)), qr{(?:^| )\Q@{[ keys_file() ]}\E(?: |$)}, 'and its file');
 is(complete('key', 'create', 'x'), '', 'nothing where there is nothing');
+is(complete('aud'), 'audit', 'the audit');
+is(complete('audit', ''), 'search tail show export ship keygen verify retain hold', 'its commands');
+is(complete('audit', 'search', '--'), '--since --until --limit --format --columns --order --database', 'what search takes');
+is(complete('audit', 'export', '--format', ''), 'jsonl csv proof', 'formats of an export');
+is(complete('usage', '--by', 't'), 'tenant target', 'by what usage is added up');
+is(complete('usage', '--z'), '--zone', 'options of usage');
+is(complete('explain', '--'), '--spool --database', 'those of explain');
+like(complete('explain', '--spool', substr(folder(), 0, -1)), qr{^\Q@{[ folder() ]}\E$}m, 'a folder');
 done_testing();

@@ -44,6 +44,34 @@ rule('docs/aictl.md has each option of price', grep { $page !~ /`--$_\b/ } @pric
 rule('support/aictl.1 has each', grep { $manual !~ /\bFl -$_\b/ } @price);
 rule('support/aictl.bash has each', grep { $shell !~ /--$_\b/ } @price);
 
+my ($audit) = slurp('support/audit_commands.c') =~ /\} commands\[\] = \{\n(.*?)\n\};/s;
+my @audit   = ($audit // '') =~ /^    \{ "(\w+)"/mg;
+my @asked   = slurp('support/search_options.c') =~ /\{ "([\w-]+)", (?:&|NULL)/g;
+my @others_of_audit = map { slurp("support/$_") =~ /\{ "([\w-]+)", (?:&|NULL)/g } qw(ship_command.c audit_proof.c audit_retain.c);
+cmp_ok(scalar(@audit), '>=', 9, 'commands of audit were found');
+cmp_ok(scalar(@asked), '>=', 14, 'and the options of those that search');
+cmp_ok(scalar(@others_of_audit), '>=', 12, 'and those of the others');
+rule('docs/aictl.md has the commands of audit', grep { $page !~ /^\| `aictl audit $_\b/m } @audit);
+rule('support/aictl.1 has them, too', grep { $manual !~ /^\.It Cm audit $_\b/m } @audit);
+rule('support/aictl.bash has them as well', grep { $shell !~ /^\s+words='(?:[\w ]+ )?$_\b/m } @audit);
+rule('docs/aictl.md has what search takes', grep { $page !~ /`[^`]*--$_\b/ } @asked);
+rule('support/aictl.1 has it', grep { $manual !~ /\bFl -$_\b|\| -$_\b/ } @asked);
+rule('support/aictl.bash has the options of audit', grep { $shell !~ /--$_\b/ } @asked, @others_of_audit);
+
+# Each member of a record can be asked for.
+my $record = slurp('modules/lib/ai_audit_record.c');
+my %shape  = map { $_ => [($record =~ /\b${_}_members\[\] = \{\n(.*?)\n\};/s)[0] =~ /^    \w+\([^"]*"(\w+)"/mg] }
+    qw(attempt body reserved tokens cost us trace record);
+my %parts  = (attempts => 'attempt', prompt => 'body', answer => 'body', map { $_ => $_ } qw(reserved tokens cost us trace));
+my %columns = map { $_ => 1 } map { join '.', grep { defined } @$_ }
+    map { [/\{ "\w+", \w+, "(\w+)", (?:"(\w+)"|NULL) \}/] } split /\n/, slurp('modules/lib/ai_audit_call.c');
+my %said = map { $_ => 1 } slurp('support/search_field.c') =~ /"([\w.]+)"/g;
+cmp_ok(scalar(@{ $shape{record} }), '>=', 30, 'members of a record were found');
+rule('each of them is a field',
+     grep { !$columns{$_} && !$said{$_} }
+     map { my $name = $_; $name eq 'attempts' || !$parts{$name} ? $name : (), map { "$name.$_" } @{ $shape{ $parts{$name} // '' } // [] } }
+     @{ $shape{record} });
+
 my ($known) = slurp('modules/lib/ai_key_record.c') =~ /\} members\[\] = \{\n(.*?)\n\};/s;
 is_deeply([$keys =~ /^\| `(\w+)` \| .* \| .* \|$/mg], [($known // '') =~ /\{ "(\w+)"/g],
           'docs/keys.md has the members of a record, in their order');
