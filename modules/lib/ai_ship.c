@@ -30,7 +30,7 @@
 
 #define SWEEP_EVERY apr_time_from_sec(60)
 #define SHORTEST_WAIT apr_time_from_sec(1)
-#define LONGEST_WAIT apr_time_from_sec(10)
+#define LONGEST_WAIT apr_time_from_sec(2)
 
 /* How soon what a request appends is looked for. */
 #define LOOK_EVERY (APR_USEC_PER_SEC / 4)
