@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     char *rest;
     long calls, i;
 
-    calls = argc == 3 ? strtol(argv[2], &rest, 10) : 0;
+    calls = argc == 3 ? (long)strtod(argv[2], &rest) : 0;
     if (argc != 3 || *rest || calls < 1 || calls > MOST) {
         end("where, and how many?");
     }

@@ -210,7 +210,7 @@ int audit_ship_prepare(apr_pool_t *pconf, server_rec *s)
     if (!audit_ai->database(s)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      AI_LOGNO(0630) "AIAuditSpool %s: there is no AIDatabase, so records stay there "
-                     "until \"aictl audit ship\" takes them", conf->folder);
+                     "until aictl audit ship takes them", conf->folder);
         return OK;
     }
     program = conf->pipe ? open_program(pconf, conf->pipe) : NULL;

@@ -209,8 +209,7 @@ sub wrap
     my @before  = $defined{openai} ? () : @target;
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
-    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIPriceFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuditShip|AIAuditPipe|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
-    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIPriceFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuditSigningKey|AIAuditCheckpoint|AIAuditRetain|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
+    return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIPriceFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuditShip|AIAuditPipe|AIAuditSigningKey|AIAuditCheckpoint|AIAuditRetain|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;
     return (@before, $place{location}->(@lines));
 }
 
