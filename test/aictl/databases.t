@@ -208,7 +208,8 @@ else {
 
 for my $driver (qw(pgsql mysql)) {
     my $server = Databases->new($driver);
-    for my $test (qw(test_ai_db test_ai_key_store test_ai_audit_store test_ai_ship test_ai_verify test_ai_retain)) {
+    for my $test (qw(test_ai_db test_ai_key_store test_ai_audit_store test_ai_ship test_ai_verify test_ai_retain
+                     test_ai_attest)) {
         my $said = qx($unit/$test $driver "@{[ $server->database($test) ]}" 2>&1);
         is($?, 0, "$driver: $test") or diag(join("\n", grep { !/^ok/ } split /\n/, $said));
     }

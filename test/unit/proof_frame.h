@@ -30,10 +30,12 @@ static ai_proof_t proof;
 static inline ai_spool_t *open_spool(apr_off_t size)
 {
     static ai_spool_conf_t spool_conf;
+    static apr_time_t when = NOON; /* ids of segments are in the order of their time */
     ai_spool_t *spool;
 
     spool_conf = (ai_spool_conf_t){ .folder = spool_folder, .node = "gw1", .size = size };
-    if (ai_spool_open(pool, &spool_conf, NOON, &spool) != APR_SUCCESS) {
+    when += 1000;
+    if (ai_spool_open(pool, &spool_conf, when, &spool) != APR_SUCCESS) {
         abort();
     }
     return spool;
