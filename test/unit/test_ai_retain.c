@@ -7,7 +7,7 @@
 
 #include "proof_frame.h"
 
-enum { MANY = 400, TENANTS = 4 };
+enum { MANY = 600, TENANTS = 4 };
 
 static long long count(const char *where)
 {
