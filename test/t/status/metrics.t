@@ -186,6 +186,16 @@ Metrics::await($server, 'one that was known', sub {
 });
 pass('a model that the site names is itself, however many came before');
 
+# Who asks and does not read keeps nobody but himself: another asks meanwhile, and calls are counted.
+my $slow = $server->caller;
+$slow->ask(path => '/metrics');
+$server->caller->request(path => $chat, body => Gate::chat());
+Metrics::await($server, 'a call beside a slow reader', sub {
+    return $_[0]->sum('ai_requests_total', gen_ai_request_model => 'm', outcome => 'answer') == 4;
+});
+my $late = $slow->finish;
+ok($late->{status} == 200 && $late->{whole} && eval { Metrics->parse($late->{body}) }, 'and gets it all in the end') or diag($@);
+
 # -------------------------------------------------------------------------------- gauges, keys
 
 $caller = $server->caller;
