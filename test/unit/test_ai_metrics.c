@@ -3,6 +3,7 @@
  * test_ai_metrics.c - are the numbers of many processes exact, is it bounded how many there are, and
  * what becomes of what a dying process leaves half done?
  */
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -284,24 +285,45 @@ static void test_versions(void)
 #define THREADS 4
 #define ROUNDS 20000
 #define MODELS 37
+#define HOT 50 /* times as often is one series measured that all have */
 
 static ai_metrics_t *shared;
+static ai_metric_t hot = { .name = "t_hot_total", .kind = AI_METRIC_COUNTER, .help = "Hot" };
+/* How many threads are to begin at once, and how many are there, in memory that all share. */
+static int crowd, *there;
 
 static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *data)
 {
-    int i;
+    int i, k;
 
     (void)thread;
     (void)data;
+    __atomic_fetch_add(there, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(there, __ATOMIC_ACQUIRE) < crowd) {
+        sched_yield();
+    }
     for (i = 0; i < ROUNDS; i++) {
         char model[16];
 
+        for (k = 0; k < HOT; k++) {
+            ai_metrics_measure(shared, &hot, NULL, 1);
+        }
         apr_snprintf(model, sizeof(model), "m%d", i % MODELS);
         call(shared, model, i % 2 ? "2xx" : "4xx", 1);
         ai_metrics_measure(shared, &times, (const char *[]){ model }, i);
         ai_metrics_know(shared, model);
     }
     return NULL;
+}
+
+static void begin(int n)
+{
+    shared = make();
+    there = mmap(NULL, sizeof(*there), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (there == MAP_FAILED) {
+        exit(1);
+    }
+    crowd = n;
 }
 
 static void run_threads(void)
@@ -328,7 +350,7 @@ static void test_processes(void)
     ai_series_t series;
     int i, n, status, right = 1;
 
-    shared = make();
+    begin(PROCESSES * THREADS);
     for (i = 0; i < PROCESSES; i++) {
         if (fork() == 0) {
             run_threads();
@@ -339,9 +361,10 @@ static void test_processes(void)
         right = right && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
     ok(right, "all processes came to their end");
+    is_number((apr_int64_t)sum_of(shared, &hot, &n), HOT * all, "what all count at once is exact");
     is_number((apr_int64_t)sum_of(shared, &counter, &n), all, "of many processes nothing is lost");
     is_number(n, 2 * MODELS, "and no series is there twice");
-    is_number((apr_int64_t)shared->series, 3 * MODELS, "nor counted twice");
+    is_number((apr_int64_t)shared->series, 3 * MODELS + 1, "nor counted twice");
     is_number((apr_int64_t)shared->names_used, MODELS, "nor is a name");
     while (ai_metrics_next(shared, &times, &at, &series)) {
         n_times += series.cells[1] + series.cells[2] + series.cells[3] + series.cells[4];
@@ -357,7 +380,7 @@ static void test_threads(void)
 {
     int n;
 
-    shared = make();
+    begin(THREADS);
     run_threads();
     is_number((apr_int64_t)sum_of(shared, &counter, &n), (apr_int64_t)THREADS * ROUNDS,
               "of many threads nothing is lost");
