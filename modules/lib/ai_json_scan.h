@@ -2,7 +2,7 @@
 /*
  * ai_json_scan.h - the smallest parts of JSON: strings, numbers, escapes, UTF-8.
  *
- * Private to ai_json*.c and ai_form.c. All of these take bytes that nobody checked and never read
+ * Private to ai_json*.c and ai_form.c, but for ai_json_utf8(). All of these take bytes that nobody checked and never read
  * at or behind end. Strings are read eight bytes at a time where nothing in them needs a look.
  */
 #ifndef AI_JSON_SCAN_H

@@ -45,6 +45,23 @@ test_engine('sqlite3', sub { fill_sqlite("$dir/lite/audit.db", @_) });
     is(output('audit', 'show', '--spool', $spool, '--prompt', $ids[1]), 'part one, part two', 'a prompt in two segments');
     said_no(1, qr/several calls have ids that begin/, 'a beginning of several', run('explain', '--spool', $spool, substr($ids[0], 0, 20)));
     said_no(1, qr{^aictl: $spool: has no call}, 'none of that id', run('explain', '--spool', $spool, $ids[2]));
+
+    # What was shipped from there is found as it was.
+    my $long = join ' ', map { "word $_" } 1 .. 1500;
+    my $third = AuditRows->new('node-3', 9);
+    $third->call({ %call, id => $ids[2], metadata => { long => $long } });
+    $third->frame('answer', $ids[2], $start, $long);
+    $third->write_spool($spool);
+    mkdir("$dir/shipped");
+    my @database = ('--database', "sqlite3 $dir/shipped/audit.db");
+    is((run('db', 'init', @database))[0], 0, 'a database for them');
+    is((run('audit', 'ship', '--once', '--spool', $spool, @database))[0], 0, 'they are shipped');
+    is(output('audit', 'export', 'metadata.long!=', @database), $third->text($ids[2]) . "\n", 'a long record is found by what is in it');
+    is(output('audit', 'show', '--answer', $ids[2], @database), $long, 'and a long answer');
+    like(output('explain', $ids[0], @database), qr/^It failed: no_target, after 2 attempts\.$/m, 'explain');
+    like(output('audit', 'show', $ids[1], @database), qr/^estimated: /m, 'what has no end is estimated');
+    is_deeply([map { $_->{id} } @{ objects(output('audit', 'search', 'feedback=1', '--format', 'json', @database)) }], [$ids[0]],
+              'what was said of a call is searched by');
     said_no(1, qr{/nowhere: cannot be read}, 'no spool', run('explain', '--spool', "$dir/nowhere", $ids[2]));
 }
 
@@ -108,7 +125,8 @@ sub search_visible { return $_[0] =~ s/[^\x20-\x7e]/./gr }
         SELECT printf('019abcde-1234-7000-8000-%012x', i), $start + i / 1000, 'gpt-' || (i % 7), 200, i, 9000000000000, 0, 'none' FROM n;\n");
     my $pid = open(my $out, '-|') // die "fork: $!\n";
     if (!$pid) {
-        { exec(program(), qw(audit search --limit 0 --format csv --columns id,model status=200)) }
+        open(STDERR, '>', '/dev/null');
+        { exec(program(), qw(audit search --limit 0 --format csv status=200 --columns), 'id,model') }
         POSIX::_exit(127);
     }
     my $resident = sub {
