@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <apr_escape.h>
 #include <apr_strings.h>
 
 #include <openssl/bio.h>
@@ -20,6 +19,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "ai_digest.h"
 #include "ai_sign.h"
 
 #define LONGEST_FILE 8192
@@ -286,13 +286,16 @@ int ai_sign_verify(const ai_sign_key_t *key, ai_slice_t text, ai_slice_t signatu
 const char *ai_sign_digest(apr_pool_t *p, ai_slice_t first, ai_slice_t second)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    unsigned char digest[32];
-    unsigned n = 0;
-    int good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
+    unsigned char digest[AI_DIGEST];
+    char *hex = apr_palloc(p, 2 * AI_DIGEST + 1);
+    int good = ctx && EVP_DigestInit_ex2(ctx, ai_digest_method(), NULL) == 1
                && EVP_DigestUpdate(ctx, first.p, first.n) == 1
                && EVP_DigestUpdate(ctx, second.p, second.n) == 1
-               && EVP_DigestFinal_ex(ctx, digest, &n) == 1 && n == sizeof(digest);
+               && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 
     EVP_MD_CTX_free(ctx);
-    return good ? apr_pescape_hex(p, digest, sizeof(digest), 0) : NULL;
+    if (good) {
+        ai_digest_hex(digest, hex);
+    }
+    return good ? hex : NULL;
 }

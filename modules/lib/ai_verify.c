@@ -12,9 +12,8 @@
 #include <apr_escape.h>
 #include <apr_strings.h>
 
-#include <openssl/evp.h>
-
 #include "ai_base64.h"
+#include "ai_digest.h"
 #include "ai_verify_part.h"
 
 void ai_verify_begin(ai_verify_t *verify)
@@ -267,8 +266,7 @@ static void check_body(ai_verify_chain_t *chain, const ai_spool_frame_t *frame)
         return;
     }
     if (frame->body.n != frame->length
-        || EVP_Digest(frame->body.n ? frame->body.p : "", frame->body.n, digest, NULL, EVP_sha256(),
-                      NULL) != 1
+        || !ai_digest((ai_slice_t){ frame->body.n ? frame->body.p : "", frame->body.n }, digest)
         || memcmp(digest, frame->digest, sizeof(digest)) != 0) {
         ai_verify_found(chain->verify, "record %s:%010" APR_INT64_T_FMT ": its body is not the one "
                         "that was written", chain->segment, (apr_int64_t)frame->sequence);
