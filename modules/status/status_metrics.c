@@ -448,10 +448,10 @@ static int on_metrics(ai_scrape_t *scrape)
     ai_metrics_state_t state = { 0, 0, 0 };
     int i;
 
+    show_under_way(scrape); /* first: what it does not count any more is in the numbers below */
     for (i = BUILD + 1; i < IN_FLIGHT; i++) {
         scrape->family(scrape, &rows[i]);
     }
-    show_under_way(scrape);
     if (memory) {
         ai_metrics_state(memory, &state);
     }
