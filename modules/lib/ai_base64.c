@@ -39,6 +39,7 @@ int ai_base64_read(apr_pool_t *p, ai_slice_t text, ai_slice_t *bytes)
         return 0;
     }
     *bytes = (ai_slice_t){ (const char *)read, (apr_size_t)n - padding(text) };
+    read[bytes->n] = '\0';
     again = ai_base64(p, *bytes);
     return again.n == text.n && memcmp(again.p, text.p, text.n) == 0;
 }

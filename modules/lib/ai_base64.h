@@ -16,7 +16,7 @@ ai_slice_t ai_base64(apr_pool_t *p, ai_slice_t bytes);
 
 /*
  * Decodes text, of which there is but one for any bytes: no white space, padding where it belongs.
- * 1 and *bytes in p; or 0.
+ * 1 and *bytes in p, a NUL behind them; or 0.
  */
 int ai_base64_read(apr_pool_t *p, ai_slice_t text, ai_slice_t *bytes);
 

@@ -15,4 +15,7 @@
  */
 apr_uint32_t ai_crc32c(apr_uint32_t crc, const void *bytes, apr_size_t n);
 
+/* The same without the processor's instruction for it: what ai_crc32c() does where there is none. */
+apr_uint32_t ai_crc32c_by_table(apr_uint32_t crc, const void *bytes, apr_size_t n);
+
 #endif

@@ -218,6 +218,9 @@ static int decodes_to(ai_slice_t inside, const char *text, int folding)
         return 0;
     }
     n = strlen(text);
+    if (!folding && inside.n && !memchr(inside.p, '\\', inside.n)) {
+        return inside.n == n && memcmp(inside.p, text, n) == 0;
+    }
     cursor = ai_json_cursor(inside.p, inside.p + inside.n);
     for (i = 0; i < n; i++) {
         c = ai_json_next_byte(&cursor);

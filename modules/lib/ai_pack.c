@@ -11,8 +11,8 @@
 #include <zstd.h>
 
 #include <apr_strings.h>
-#include <openssl/evp.h>
 
+#include "ai_base64.h"
 #include "ai_buffer.h"
 #include "ai_pack.h"
 
@@ -81,14 +81,6 @@ static int is_text(ai_slice_t body)
     return 1;
 }
 
-static const char *base64(apr_pool_t *p, const char *bytes, apr_size_t n)
-{
-    unsigned char *text = apr_palloc(p, 4 * ((n + 2) / 3) + 1);
-
-    EVP_EncodeBlock(text, (const unsigned char *)bytes, (int)n);
-    return (const char *)text;
-}
-
 int ai_pack(ai_packer_t *packer, apr_pool_t *p, ai_slice_t body, const char **text,
             ai_pack_coding_e *coding)
 {
@@ -110,35 +102,21 @@ int ai_pack(ai_packer_t *packer, apr_pool_t *p, ai_slice_t body, const char **te
     }
     if (n < body.n && (!readable || 4 * ((n + 2) / 3) < body.n)) {
         *coding = AI_PACK_ZSTD;
-        *text = base64(p, packer->packed.p, n);
+        *text = ai_base64(p, (ai_slice_t){ packer->packed.p, n }).p;
         return 1;
     }
     *coding = readable ? AI_PACK_TEXT : AI_PACK_BASE64;
-    *text = readable ? apr_pstrmemdup(p, body.p, body.n) : base64(p, body.p, body.n);
+    *text = readable ? apr_pstrmemdup(p, body.p, body.n) : ai_base64(p, body).p;
     return 1;
 }
 
-/* Strictly: nothing but letters, and one way to write each value. */
 static const char *from_base64(apr_pool_t *p, const char *text, ai_slice_t *bytes)
 {
-    apr_size_t n = strlen(text);
-    apr_size_t padding = n && text[n - 1] == '=' ? 1 + (n > 1 && text[n - 2] == '=') : 0;
-    unsigned char *out;
-    int made;
+    ai_slice_t all = ai_slice_of(text);
 
-    if (n % 4 != 0 || n > 4 * ((ZSTD_compressBound(AI_PACK_BODY) + 2) / 3)
-        || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-               != n - padding) {
-        return "it is no base64";
-    }
-    out = apr_palloc(p, n / 4 * 3 + 1);
-    made = EVP_DecodeBlock(out, (const unsigned char *)text, (int)n);
-    if (made < 0 || (apr_size_t)made != n / 4 * 3) {
-        return "it is no base64";
-    }
-    *bytes = (ai_slice_t){ (const char *)out, n / 4 * 3 - padding };
-    out[bytes->n] = '\0';
-    return strcmp(base64(p, bytes->p, bytes->n), text) == 0 ? NULL : "it is no base64";
+    return all.n <= 4 * ((ZSTD_compressBound(AI_PACK_BODY) + 2) / 3) && ai_base64_read(p, all, bytes)
+               ? NULL
+               : "it is no base64";
 }
 
 static const char *from_zstd(ai_packer_t *packer, apr_pool_t *p, apr_size_t length,

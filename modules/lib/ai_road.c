@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <apr_lib.h>
-#include <apr_strings.h>
 
 #include "ai_road.h"
 
@@ -62,130 +61,198 @@ static int is_token_char(char c)
     return apr_isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static const char *word(apr_pool_t *p, const char *text)
-{
-    char *copy = apr_pstrndup(p, text, AI_ROAD_WORD_MAX), *at;
+/* Each writes from to on, and returns where it ended. */
 
-    for (at = copy; *at; at++) {
-        *at = is_token_char(*at) ? *at : '_';
-    }
-    return *copy ? copy : "_";
+static char *put(char *to, const char *text)
+{
+    apr_size_t n = strlen(text);
+
+    memcpy(to, text, n);
+    return to + n;
 }
 
-/* The reason with what it is about: "near 503 status". NULL: there is nothing to say. */
-static const char *reason(apr_pool_t *p, const ai_road_step_t *step)
+static char *put_word(char *to, const char *text)
 {
-    const char *status = step->status ? apr_itoa(p, step->status) : NULL;
-    char *text = apr_pstrcat(p, step->target ? step->target : "", step->target && status ? " " : "",
-                             status ? status : "",
-                             (step->target || status) && step->reason ? " " : "",
-                             step->reason ? step->reason : "", NULL);
-    char *at;
+    int i;
 
-    if (strlen(text) > AI_ROAD_REASON_MAX) {
-        text[AI_ROAD_REASON_MAX] = '\0';
+    for (i = 0; text[i] && i < AI_ROAD_WORD_MAX; i++) {
+        to[i] = is_token_char(text[i]) ? text[i] : '_';
     }
-    for (at = text; *at; at++) {
-        *at = *at >= ' ' && *at <= '~' ? *at : '?';
+    if (!i) {
+        to[i++] = '_';
     }
-    return *text ? text : NULL;
+    return to + i;
+}
+
+static char *put_number(char *to, apr_int64_t number)
+{
+    char digits[24], *at = digits + sizeof(digits);
+    apr_uint64_t left = number < 0 ? -(apr_uint64_t)number : (apr_uint64_t)number;
+
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (number < 0) {
+        *--at = '-';
+    }
+    memcpy(to, at, (apr_size_t)(digits + sizeof(digits) - at));
+    return to + (digits + sizeof(digits) - at);
+}
+
+/* One of the parts of a reason, as much as there is room for, behind a space where it is not the first. */
+static char *put_part(char *begin, char *to, const char *text)
+{
+    const char *end = begin + AI_ROAD_REASON_MAX;
+
+    if (to > begin && to < end) {
+        *to++ = ' ';
+    }
+    for (; *text && to < end; text++) {
+        *to++ = *text >= ' ' && *text <= '~' ? *text : '?';
+    }
+    return to;
+}
+
+/* The reason with what it is about: "near 503 status". 0: there is nothing to say. */
+static apr_size_t reason(char text[AI_ROAD_REASON_MAX], const ai_road_step_t *step)
+{
+    char *to = text, status[24];
+
+    if (step->target) {
+        to = put_part(text, to, step->target);
+    }
+    if (step->status) {
+        *put_number(status, step->status) = '\0';
+        to = put_part(text, to, status);
+    }
+    if (step->reason) {
+        to = put_part(text, to, step->reason);
+    }
+    return (apr_size_t)(to - text);
 }
 
 /* With its quotes; JSON and HTTP escape what is left to escape in the same way. */
-static const char *quoted(apr_pool_t *p, const char *text)
+static char *put_quoted(char *to, const char *text, apr_size_t n)
 {
-    char *out = apr_palloc(p, 2 * strlen(text) + 3), *to = out;
-
     *to++ = '"';
-    for (; *text; text++) {
+    for (; n; text++, n--) {
         if (*text == '"' || *text == '\\') {
             *to++ = '\\';
         }
         *to++ = *text;
     }
     *to++ = '"';
-    *to = '\0';
-    return out;
+    return to;
 }
 
-static const char *token_or_quoted(apr_pool_t *p, const char *text)
+static int is_token(const char *text, apr_size_t n)
 {
-    const char *at = text;
-
-    while (is_token_char(*at)) {
-        at++;
+    while (n && is_token_char(*text)) {
+        text++;
+        n--;
     }
-    return *at ? quoted(p, text) : text;
+    return n == 0;
 }
 
-static const char *text_of(apr_pool_t *p, const ai_road_step_t *step)
-{
-    const char *why = reason(p, step);
+/* What a step takes at most: words and a reason of quotes alone, names, numbers. */
+enum { STEP_MAX = 2 * AI_ROAD_WORD_MAX + 2 * AI_ROAD_REASON_MAX + 120 };
 
-    return apr_psprintf(p, "%s=%s%s%s;t=%" APR_INT64_T_FMT, word(p, step->stage),
-                        word(p, step->decision), why ? ";r=" : "",
-                        why ? token_or_quoted(p, why) : "", step->us);
+static char *put_text(char *to, const ai_road_step_t *step)
+{
+    char why[AI_ROAD_REASON_MAX];
+    apr_size_t n = reason(why, step);
+
+    to = put_word(to, step->stage);
+    *to++ = '=';
+    to = put_word(to, step->decision);
+    if (n) {
+        to = put(to, ";r=");
+        if (is_token(why, n)) {
+            memcpy(to, why, n);
+            to += n;
+        }
+        else {
+            to = put_quoted(to, why, n);
+        }
+    }
+    return put_number(put(to, ";t="), step->us);
 }
 
-static const char *json_of(apr_pool_t *p, const ai_road_step_t *step)
+static char *put_json(char *to, const ai_road_step_t *step)
 {
-    const char *why = reason(p, step);
+    char why[AI_ROAD_REASON_MAX];
+    apr_size_t n = reason(why, step);
 
-    return apr_psprintf(p, "{\"stage\":\"%s\",\"decision\":\"%s\"%s%s,\"us\":%" APR_INT64_T_FMT "}",
-                        word(p, step->stage), word(p, step->decision), why ? ",\"reason\":" : "",
-                        why ? quoted(p, why) : "", step->us);
+    to = put_word(put(to, "{\"stage\":\""), step->stage);
+    to = put_word(put(to, "\",\"decision\":\""), step->decision);
+    *to++ = '"';
+    if (n) {
+        to = put_quoted(put(to, ",\"reason\":"), why, n);
+    }
+    to = put_number(put(to, ",\"us\":"), step->us);
+    *to++ = '}';
+    return to;
 }
 
-/* Leaves out parts between the first and the last until the rest has room, with a mark in their place:
- * how many are left. */
-static int cut(const char **parts, int n, apr_size_t gap, apr_size_t max, const char *mark)
+/*
+ * Joins what is told of each step behind out, and returns the end. Where all have no room in max bytes:
+ * the first ones, a mark in the place of the others, and the last one.
+ */
+static char *join(char *out, const ai_road_t *road, apr_size_t max, const char *between,
+                  char *(*tell)(char *to, const ai_road_step_t *step))
 {
-    const char *last = parts[n - 1];
-    apr_size_t used = strlen(mark) + strlen(last) + 2 * gap;
-    int fit;
+    char one[STEP_MAX], end[2 * (STEP_MAX + 2)], *to = out, *fits = out, *behind = end;
+    ai_road_step_t mark = { cut_stage, cut_decision, NULL, 0, NULL, 0 };
+    apr_size_t gap = strlen(between), left_out;
+    int i;
 
-    for (fit = 0; used + strlen(parts[fit]) + gap <= max; fit++) {
-        used += strlen(parts[fit]) + gap;
+    if (road->n) {
+        mark.us = road->steps[road->n - 1].us;
+        behind = tell(put(end, between), &mark);
+        behind = tell(put(behind, between), &road->steps[road->n - 1]);
     }
-    parts[fit] = mark; /* all have no room, so this is before the last */
-    parts[fit + 1] = last;
-    return fit + 2;
+    for (i = 0; i < road->n; i++) {
+        apr_size_t n = (apr_size_t)(tell(one, &road->steps[i]) - one);
+
+        if ((apr_size_t)(to - out) + gap + n > max) {
+            left_out = fits == out ? gap : 0; /* nothing stands before the mark */
+            memcpy(fits, end + left_out, (apr_size_t)(behind - end) - left_out);
+            return fits + (behind - end) - left_out;
+        }
+        to = i ? put(to, between) : to;
+        memcpy(to, one, n);
+        to += n;
+        if ((apr_size_t)(to - out) + (apr_size_t)(behind - end) <= max) {
+            fits = to;
+        }
+    }
+    return to;
 }
 
-/* Joins what is told of each step, as much of it as there is room for. */
-static const char *join(apr_pool_t *p, const ai_road_t *road, apr_size_t max, const char *between,
-                        const char *(*tell)(apr_pool_t *p, const ai_road_step_t *step))
+/* How much room join() may take. */
+static apr_size_t room_for(const ai_road_t *road, apr_size_t max)
 {
-    const char **parts = apr_palloc(p, sizeof(*parts) * (apr_size_t)(road->n + 1));
-    apr_size_t gap = strlen(between), need = 0;
-    int i, n = road->n;
-    char *out, *to;
+    apr_size_t most = (apr_size_t)road->n * (STEP_MAX + 2);
 
-    for (i = 0; i < n; i++) {
-        parts[i] = tell(p, &road->steps[i]);
-        need += strlen(parts[i]) + gap;
-    }
-    if (need > max) {
-        ai_road_step_t mark = { cut_stage, cut_decision, NULL, 0, NULL, road->steps[n - 1].us };
-
-        n = cut(parts, n, gap, max, tell(p, &mark));
-        need = max;
-    }
-    out = to = apr_palloc(p, need + 1);
-    *to = '\0';
-    for (i = 0; i < n; i++) {
-        to = apr_cpystrn(to, i ? between : "", gap + 1);
-        to = apr_cpystrn(to, parts[i], strlen(parts[i]) + 1);
-    }
-    return out;
+    return most < max ? most : max;
 }
 
 const char *ai_road_text(apr_pool_t *p, const ai_road_t *road, apr_size_t max)
 {
-    return join(p, road, max, ", ", text_of);
+    char *text = apr_palloc(p, room_for(road, max) + 1);
+
+    *join(text, road, max, ", ", put_text) = '\0';
+    return text;
 }
 
 const char *ai_road_json(apr_pool_t *p, const ai_road_t *road, apr_size_t max)
 {
-    return apr_pstrcat(p, "[", join(p, road, max - 2, ",", json_of), "]", NULL);
+    char *text = apr_palloc(p, room_for(road, max) + 3), *to = text;
+
+    *to++ = '[';
+    to = join(to, road, max - 2, ",", put_json);
+    *to++ = ']';
+    *to = '\0';
+    return text;
 }

@@ -77,6 +77,8 @@ static void test_splits(void)
     for (n = 0; n <= 190; n++) {
         /* At each alignment. */
         wrong += ai_crc32c(0, bytes + n % 8, (apr_size_t)n) != by_bits(bytes + n % 8, (apr_size_t)n);
+        wrong += ai_crc32c_by_table(0, bytes + n % 8, (apr_size_t)n)
+                 != by_bits(bytes + n % 8, (apr_size_t)n);
     }
     is_number(wrong, 0, "each length, aligned or not, is as the definition has it");
     for (at = 0; at <= 150; at++) {

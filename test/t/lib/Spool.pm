@@ -51,7 +51,7 @@ sub read_segment
     my $all = <$fh> // '';
     return if length $all < 192;
     my ($magic, $version, $length, $id, $created, $pid, $node, $before, $link) =
-        unpack('a8 V V a16 q< V Z64 a16 a32', $all);
+        unpack('a8 V V a16 q< V x4 Z64 a16 a32', $all);
     die "$file: no head\n" if $magic ne "\xa1spool\r\n" || $version != 1 || $length != 192;
     die "$file: the head's CRC\n" if unpack('V', substr($all, 188, 4)) != crc32c(0, substr($all, 0, 188));
     die "$file: another id than its name\n" if $file !~ /\Q@{[uuid($id)]}\E\.spool$/;
