@@ -40,6 +40,7 @@ struct ai_db_t {
     int in_transaction;
     int failed;                  /* the transaction cannot go on */
     volatile apr_uint32_t socket;
+    volatile apr_uint32_t interrupted; /* what is under way: it is not tried once more */
 };
 
 const ai_db_engine_t *ai_db_engine_of(const ai_db_t *db)
@@ -84,6 +85,7 @@ void ai_db_interrupt(ai_db_t *db)
 {
     apr_uint32_t socket = apr_atomic_read32(&db->socket);
 
+    apr_atomic_set32(&db->interrupted, 1);
     if (socket != 0 && socket != IN_USE
         && apr_atomic_cas32(&db->socket, IN_USE, socket) == socket) {
         shutdown((int)socket - 1, SHUT_RDWR);
@@ -229,6 +231,7 @@ static const char *ready(ai_db_t *db, apr_pool_t *p, int *fresh)
     struct stat now;
 
     *fresh = 0;
+    apr_atomic_set32(&db->interrupted, 0);
     if (db->in_transaction) {
         return db->failed ? "a statement before it failed" : NULL;
     }
@@ -365,7 +368,7 @@ const char *ai_db_select(ai_db_t *db, apr_pool_t *p, const char *sql, int n, con
         return wrong;
     }
     wrong = ask(db, p, &q, &asked);
-    if (wrong && !asked && !fresh && !db->in_transaction) {
+    if (wrong && !asked && !fresh && !db->in_transaction && !apr_atomic_read32(&db->interrupted)) {
         ai_db_close(db);
         wrong = ai_db_connect(db, p);
         wrong = wrong ? wrong : ask(db, p, &q, &asked);
@@ -397,7 +400,7 @@ const char *ai_db_begin(ai_db_t *db, apr_pool_t *p)
         return wrong;
     }
     wrong = begin(db, p);
-    if (wrong && !fresh) {
+    if (wrong && !fresh && !apr_atomic_read32(&db->interrupted)) {
         ai_db_close(db);
         wrong = ai_db_connect(db, p);
         wrong = wrong ? wrong : begin(db, p);

@@ -64,8 +64,8 @@ const char *ai_db_connect(ai_db_t *db, apr_pool_t *p);
 
 /*
  * Ends what another thread waits for in this handle, by shutting its connection: that thread gets
- * an error soon. Does nothing when there is no connection, and with SQLite, which waits for nobody
- * that long. Safe in a signal handler. The handle must not be on its way out (pool, ai_db_close).
+ * an error soon, and no second try is made. Does nothing when there is no connection, and with SQLite,
+ * which waits for nobody that long. Safe in a signal handler. The handle must not be on its way out (pool, ai_db_close).
  */
 void ai_db_interrupt(ai_db_t *db);
 

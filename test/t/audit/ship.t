@@ -17,8 +17,9 @@ use Gate ();
 use POSIX ();
 use Spool ();
 use Test::More;
+use Time::HiRes qw(time);
 
-my $CALLERS = 4;    # times 32 questions: the simulator remembers 200
+my $CALLERS = 4;    # times 26 questions: the simulator remembers 200
 
 sub conf
 {
@@ -107,7 +108,9 @@ for my $driver (qw(sqlite3 pgsql mysql)) {
         $base->back;
         compare($base, "$driver: killed while it hung", @answers);
         $base->server->pause;
-        push @answers, ask_all($server, 6);    # for longer than it takes until the next round
+        # Records for longer than it takes until the next round; the simulator does not hear of these.
+        my $until = time + 1.5;
+        $server->caller->request(path => '/v1/models', method => 'GET') while time < $until;
         $server->stop;
         unlike($server->said, qr/SIGKILL/, "$driver: hung: no child has to be killed at the end");
         $base->server->resume;
@@ -135,7 +138,7 @@ for my $driver (qw(sqlite3 pgsql mysql)) {
         return !grep { !$calls->{$_} } keys %seen;
     });
     pass("$driver: each call that the provider saw is there");
-    is_deeply([grep { !$calls->{$_}[3] && !$seen{$_} } keys %$calls], [],
+    is_deeply([grep { $calls->{$_}[1] ne '' && !$calls->{$_}[3] && !$seen{$_} } keys %$calls], [],
               "$driver: and none that it did not see, but what was cut off");
     my ($twice) = $base->rows('SELECT COUNT(*), COUNT(DISTINCT call_id) FROM ai_audit_frames WHERE type = 2');
     is($twice->[0], $twice->[1], "$driver: no end is there twice");
