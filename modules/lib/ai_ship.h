@@ -76,7 +76,7 @@ typedef enum ai_ship_outcome_e {
 ai_ship_outcome_e ai_ship_round(ai_ship_t *ship, apr_time_t now);
 
 /* How long to wait before the next round, after one that gave outcome: with each trouble in a row
- * twice as long, from one second to ten. */
+ * twice as long, from one second to two. */
 apr_interval_time_t ai_ship_wait(const ai_ship_t *ship, ai_ship_outcome_e outcome);
 
 /* Ends the round that is under way, and all later ones. For another thread, or a signal handler. */

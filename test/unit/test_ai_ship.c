@@ -319,7 +319,7 @@ static void test_takes_nothing(void)
 
 static void test_away(void)
 {
-    static const int waits[] = { 1, 2, 4, 8, 10, 10 };
+    static const int waits[] = { 1, 2, 2, 2, 2, 2 };
     const char *aside = in_folder("aside");
     ai_spool_t *spool;
     ai_ship_t *ship;
