@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_spool.c - what does a record of 1 KB in the audit spool cost, and how many go in?
+ * bench_spool.c - what does a record in the audit spool cost, and how many go in?
  *
  * Threads append, another one syncs every 10 ms, as in the server. At a rate, the records of each
  * thread come every 2 ms in a row. What is counted is all processor time of the threads that
@@ -19,17 +19,20 @@
 #include "ai_spool.h"
 
 static const char usage_text[] =
-    "usage: bench-spool SECONDS FOLDER RATE THREADS\n"
+    "usage: bench-spool SECONDS FOLDER RATE THREADS [calls]\n"
     "\n"
-    "FOLDER must be there, empty, and nobody else's. RATE is in records a second of all threads;\n"
+    "Records of 1 KB; or, for calls, a begin of 600 bytes that promises its end's room and an end of\n"
+    "1500, RATE of these pairs. FOLDER must be there, empty, and nobody else's. RATE is in records a second of all threads;\n"
     "0: as fast as they can. Prints microseconds of processor time for a record, of time that\n"
     "passed in the middle and for the slowest in a hundred, and records a second on the disk.\n";
 
-enum { BODY = 1024, MOST_RECORDS = 1000000, BUCKETS = 100000 };
+enum { BODY = 1024, BEGIN = 600, END = 1500, PROMISE = 24576 };
+enum { MOST_RECORDS = 1000000, BUCKETS = 100000 };
 enum { TICK_NS = 2000000, SYNC_NS = 10000000 };
 
 static ai_spool_t *spool;
 static volatile int is_over;
+static int are_calls;
 static uint64_t until; /* when to stop, by the steady clock */
 
 typedef struct job_t {
@@ -77,16 +80,29 @@ static void *sync_on(void *baton)
     return NULL;
 }
 
-static void append_one(job_t *job, const ai_slice_t *body)
+static void append(const job_t *job, int type, ai_slice_t body, apr_size_t promise,
+                   apr_size_t redeems)
 {
-    ai_spool_record_t record = { .type = AI_SPOOL_NOTE, .time = apr_time_now(), .body = body,
-                                 .pieces = 1 };
+    ai_spool_record_t record = { .type = type, .time = apr_time_now(), .body = &body, .pieces = 1,
+                                 .promise = promise, .redeems = redeems };
     ai_spool_position_t position;
-    uint64_t began = now_ns(CLOCK_MONOTONIC), took;
 
     memcpy(record.id.bytes, &job->done, sizeof(job->done));
     if (ai_spool_append(spool, &record, &position) != APR_SUCCESS) {
         end("a record was not taken");
+    }
+}
+
+static void append_one(job_t *job, const char *text)
+{
+    uint64_t began = now_ns(CLOCK_MONOTONIC), took;
+
+    if (are_calls) {
+        append(job, AI_SPOOL_BEGIN, (ai_slice_t){ text, BEGIN }, PROMISE, 0);
+        append(job, AI_SPOOL_END, (ai_slice_t){ text, END }, 0, PROMISE);
+    }
+    else {
+        append(job, AI_SPOOL_NOTE, (ai_slice_t){ text, BODY }, 0, 0);
     }
     took = (now_ns(CLOCK_MONOTONIC) - began) / 100;
     job->passed[took < BUCKETS ? took : BUCKETS - 1]++;
@@ -96,8 +112,7 @@ static void append_one(job_t *job, const ai_slice_t *body)
 static void *append_on(void *baton)
 {
     job_t *job = baton;
-    char text[BODY];
-    ai_slice_t body = { text, sizeof(text) };
+    char text[END];
     uint64_t next = now_ns(CLOCK_MONOTONIC);
 
     memset(text, '{', sizeof(text));
@@ -106,7 +121,7 @@ static void *append_on(void *baton)
         uint64_t began = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
         for (i = 0; i < many; i++) {
-            append_one(job, &body);
+            append_one(job, text);
         }
         job->cpu_ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - began;
         if (job->per_tick) {
@@ -188,7 +203,8 @@ int main(int argc, char **argv)
     ai_spool_conf_t conf = { .node = "bench" };
     apr_pool_t *pool;
 
-    if (argc != 5) {
+    are_calls = argc == 6 && strcmp(argv[5], "calls") == 0;
+    if (argc != 5 && !are_calls) {
         end("how long, where, how fast, by how many threads?");
     }
     apr_initialize();
