@@ -166,7 +166,11 @@ static const char *look_at_folder(apr_pool_t *p, const char *path)
         if (!S_ISDIR(is.st_mode)) {
             return "it is no folder";
         }
-        return is.st_mode & 022 ? "others than its owner may write in it; chmod go-w it" : NULL;
+        if ((is.st_mode & S_IWOTH) || ((is.st_mode & S_IWGRP) && !(is.st_mode & S_ISGID))) {
+            return "others than its owner may write in it; chmod go-w it, or chmod g+s it, too, to "
+                   "share it with its group";
+        }
+        return NULL;
     }
     if (errno != ENOENT) {
         return apr_psprintf(p, "%s", strerror(errno));

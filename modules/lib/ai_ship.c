@@ -171,8 +171,7 @@ static int take_lock(ai_ship_t *ship, apr_status_t *rv)
     if (*rv != APR_SUCCESS) {
         return 0;
     }
-    ship->lock = openat(folder, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    *rv = ship->lock < 0 ? errno : APR_SUCCESS;
+    *rv = ai_spool_disk_open(folder, LOCK, O_RDONLY | O_CREAT, &ship->lock); /* enough for flock() */
     ai_spool_disk_close(folder);
     if (ship->lock >= 0 && flock(ship->lock, LOCK_EX | LOCK_NB) != 0) {
         *rv = errno == EWOULDBLOCK ? APR_SUCCESS : errno;

@@ -42,7 +42,8 @@ typedef struct ai_spool_t ai_spool_t;
 typedef apr_uint64_t ai_spool_position_t;
 
 typedef struct ai_spool_conf_t {
-    const char *folder; /* must be there, and nobody else may write in it */
+    const char *folder; /* must be there, and nobody else may write in it but, where it hands its
+                         * group on (chmod g+s), that group */
     const char *node;   /* name of this host, to be told apart where records of several meet */
     apr_off_t size;     /* bytes from which a segment is rolled over; 0: 64 MB */
     apr_interval_time_t age; /* time after which it is, at the next record; 0: one hour */

@@ -60,12 +60,38 @@ static apr_status_t told(int rc)
     return rc < 0 ? errno : APR_SUCCESS;
 }
 
+/* A folder whose files get its group, which may write there, is shared with that group. */
+static int is_shared(const struct stat *folder)
+{
+    return (folder->st_mode & S_ISGID) && (folder->st_mode & S_IWGRP);
+}
+
 apr_status_t ai_spool_disk_open(int folder, const char *name, int flags, int *fd)
 {
+    struct stat is;
+
     /* Not to wait where somebody has put a pipe. */
     AGAIN(*fd, ai_spool_calls.open_at(folder, name,
                                       flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+    if (*fd >= 0 && (flags & O_CREAT) && fstat(folder, &is) == 0 && is_shared(&is)
+        && fchmod(*fd, 0640) != 0 && errno != EPERM) { /* it was there, and is another's */
+        apr_status_t rv = errno;
+
+        ai_spool_disk_close(*fd);
+        *fd = -1;
+        return rv;
+    }
     return told(*fd);
+}
+
+static int is_ours(const struct stat *folder)
+{
+    if (folder->st_mode & S_IWOTH) {
+        return 0;
+    }
+    return is_shared(folder)
+           || (!(folder->st_mode & S_IWGRP)
+               && (folder->st_uid == geteuid() || folder->st_uid == 0 || geteuid() == 0));
 }
 
 apr_status_t ai_spool_disk_folder(const char *path, int *folder)
@@ -78,8 +104,7 @@ apr_status_t ai_spool_disk_folder(const char *path, int *folder)
         return errno;
     }
     rv = told(fstat(*folder, &is));
-    if (rv == APR_SUCCESS
-        && ((is.st_mode & 022) || (is.st_uid != geteuid() && is.st_uid != 0 && geteuid() != 0))) {
+    if (rv == APR_SUCCESS && !is_ours(&is)) {
         rv = APR_EINVAL;
     }
     if (rv != APR_SUCCESS) {

@@ -36,9 +36,12 @@ extern ai_spool_calls_t ai_spool_calls;
 /* The longest name of a file in the folder, with its NUL. */
 #define AI_SPOOL_NAME 64
 
-/* Opens the folder. APR_EINVAL when it is not ours or root's, or others may write in it. */
+/* Opens the folder. APR_EINVAL when it is not ours or root's, or others may write in it; a group may
+ * where the folder has the bit that hands its group on (chmod g+s): it is shared with that group. */
 apr_status_t ai_spool_disk_folder(const char *path, int *folder);
 
+/* Opens a file in the folder. What is made is for us alone, and in a shared folder for its group to
+ * read. */
 apr_status_t ai_spool_disk_open(int folder, const char *name, int flags, int *fd);
 
 /* Writes all pieces from offset on. On an error some of it may be there. */

@@ -271,6 +271,42 @@ static void test_refusals(void)
     is_number(spool_empty(), 0, "nothing is left behind");
 }
 
+/* A folder that is shared with its group, whose members ship. */
+static void test_group(void)
+{
+    apr_array_header_t *marks = apr_array_make(pool, 1, sizeof(ai_spool_mark_t)), *segments;
+    mode_t before = umask(077);
+    ai_spool_t *spool;
+    struct stat is;
+    ai_uuid_t id;
+    char text[AI_UUID_TEXT + 1];
+
+    chmod(folder, 02772);
+    ok(spool_open(&spool, 0) == APR_EINVAL, "all may write in it: it is refused");
+    chmod(folder, 02770);
+    is_number(spool_open(&spool, 0), APR_SUCCESS, "its group may, whose the files are, too: it is not");
+    ai_spool_list(pool, folder, &segments);
+    id = APR_ARRAY_IDX(segments, 0, ai_spool_segment_t).id;
+    ai_uuid_text(&id, text);
+    ok(stat(apr_pstrcat(pool, folder, "/", text, ".spool", NULL), &is) == 0
+           && (is.st_mode & 07777) == 0640, "the group may read a segment, whatever the umask is");
+    ok(ai_spool_checkpoint_write(pool, folder, marks) == APR_SUCCESS
+           && stat(apr_pstrcat(pool, folder, "/checkpoint", NULL), &is) == 0
+           && (is.st_mode & 07777) == 0640, "and the checkpoint");
+    ai_spool_close(spool, NOON);
+    chmod(folder, 0700);
+    umask(before);
+    spool_empty();
+    is_number(spool_open(&spool, 0), APR_SUCCESS, "a folder of our own");
+    ai_spool_list(pool, folder, &segments);
+    id = APR_ARRAY_IDX(segments, 0, ai_spool_segment_t).id;
+    ai_uuid_text(&id, text);
+    ok(stat(apr_pstrcat(pool, folder, "/", text, ".spool", NULL), &is) == 0
+           && (is.st_mode & 07777) == 0600, "has segments for nobody else");
+    ai_spool_close(spool, NOON);
+    spool_empty();
+}
+
 /* ------------------------------------------------------------------------------- checkpoint */
 
 static void test_checkpoint(void)
@@ -367,6 +403,7 @@ int main(void)
     test_rolling();
     test_folder();
     test_refusals();
+    test_group();
     test_checkpoint();
     test_strip();
     return spool_end();
