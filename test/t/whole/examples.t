@@ -245,6 +245,16 @@ sub two_dialects
     return;
 }
 
+sub metrics
+{
+    my ($status, $head, $body) = run_line((slurp("$examples/metrics.conf") =~ /^# Then: (curl .*)$/m)[0]
+                                          =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/r);
+    is($status, 200, 'the metrics can be read');
+    my @sums = $body =~ /^ai_requests_total\{[^}]*\} (\d+)$/mg;
+    is(eval { my $n = 0; $n += $_ for @sums; $n }, 2, 'and both calls are in them');
+    return;
+}
+
 # A key file with one key, as build/serve makes it.
 sub make_key
 {
@@ -343,6 +353,7 @@ my %more = (
     'keys.conf'           => \&keys_conf,
     'logins.conf'         => \&logins,
     'two-dialects.conf'   => \&two_dialects,
+    'metrics.conf'        => \&metrics,
 );
 
 # ------------------------------------------------------------------------ main
@@ -368,7 +379,10 @@ for my $file (@files) {
     make_user();
     make_company();
     spew("$rundir/models.json", '[{"match":"served-model","source":"s","date":"2026-11-21"}]');
+    spew("$rundir/prices.json", '{"served-model":{"input_cost_per_token":1e-06,"output_cost_per_token":2e-06}}');
     chmod(0600, "$rundir/near.key");
+    my $made = `$ENV{AI_AICTL} db init --database 'sqlite3 $rundir/mod_ai.db' 2>&1`;
+    die $made if $?;
 
     ok(start($file), "$name starts") or diag(slurp("$rundir/out"), slurp("$rundir/error_log"));
     if ($pid) {
