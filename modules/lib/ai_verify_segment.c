@@ -27,8 +27,10 @@ static const char get_segments[] =
     "ORDER BY s.id LIMIT " AI_VERIFY_PAGE_TEXT;
 static const char get_segment[] =
     "SELECT " AI_PROOF_SEGMENT " FROM ai_audit_segments s WHERE s.id = %s";
-static const char get_lost[] =
+static const char get_next[] =
     "SELECT f.id FROM ai_audit_frames f WHERE f.id > %s ORDER BY f.id LIMIT 1";
+static const char get_from[] =
+    "SELECT f.id FROM ai_audit_frames f WHERE f.id >= %s ORDER BY f.id LIMIT 1";
 static const char get_checkpoint[] = "SELECT id FROM ai_audit_checkpoints WHERE id = %s";
 
 #define SEGMENT_COLUMNS (AI_PROOF_SEGMENT_COLUMNS + 5)
@@ -226,28 +228,33 @@ static const char *check_segment(ai_verify_place_t *place, apr_pool_t *p, const 
     return check_link(place, row[LINK], row[WRITER]);
 }
 
-/* Frames of which no segment knows. */
+/* Frames of which no segment knows, or which have an id that no frame of it has: those that have one
+ * were looked at with their segment. */
 static const char *check_lost(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db)
 {
-    const char *last = "", *id, *segment, *writer, *wrong;
-    char next[AI_UUID_TEXT + 2], key[600];
+    const char *last = "", *sql = get_next, *id, *segment, *writer, *wrong;
+    apr_pool_t *turns[2];
+    int turn = 0, is_its;
 
+    apr_pool_create(&turns[0], p);
+    apr_pool_create(&turns[1], p);
     do {
-        apr_cpystrn(key, last, sizeof(key));
-        apr_pool_clear(p);
-        last = key;
-        wrong = ai_verify_value(verify, p, db, get_lost, 1, &last, &id);
+        turn = !turn;
+        apr_pool_clear(turns[turn]);
+        wrong = ai_verify_value(verify, turns[turn], db, sql, 1, &last, &id);
         if (wrong || !id) {
             break;
         }
-        segment = apr_pstrndup(p, id, AI_UUID_TEXT);
-        wrong = ai_verify_value(verify, p, db, get_writer, 1, &segment, &writer);
-        if (!wrong && !writer) {
-            ai_verify_found(verify, "record %.60s: there is no segment of it in ai_audit_segments", id);
+        segment = apr_pstrndup(turns[turn], id, AI_UUID_TEXT);
+        is_its = strlen(id) > AI_UUID_TEXT + 1 && id[AI_UUID_TEXT] == ':';
+        wrong = ai_verify_value(verify, turns[turn], db, get_writer, 1, &segment, &writer);
+        if (!wrong && (!writer || !is_its)) {
+            ai_verify_found(verify, "record %.60s: %s", id,
+                            writer ? "its id is none" : "there is no segment of it in ai_audit_segments");
         }
         /* ';' stands behind ':'. */
-        apr_snprintf(next, sizeof(next), "%s;", segment);
-        last = strcmp(next, id) > 0 ? next : id;
+        sql = is_its ? get_from : get_next;
+        last = is_its ? apr_pstrcat(turns[turn], segment, ";", NULL) : id;
     } while (!wrong);
     return wrong;
 }

@@ -21,16 +21,31 @@ static const char get_holds[] =
     "SELECT " AI_PROOF_HOLD ", t.records, t.state, t.torn, t.damaged, t.settled FROM ai_audit_holds h "
     "LEFT JOIN ai_audit_told t ON t.id = h.id ORDER BY h.id";
 
+/* As long as a column of words. */
+#define ID_MOST 500
+
 /* Of ai_audit_told. */
 #define NOTE_COLUMNS 5
 
 const char *ai_verify_get(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, const char *sql, int n,
                             const char *const *args, int columns, apr_array_header_t **all)
 {
+    const char *wrong;
+    int i;
+
     if (verify->ask) {
         verify->ask(verify->baton);
     }
-    return ai_proof_rows(db, p, sql, n, args, columns, all);
+    wrong = ai_proof_rows(db, p, sql, n, args, columns, all);
+    for (i = 0; !wrong && columns > 1 && i < (*all)->nelts; i++) {
+        const char *id = AI_PROOF_ROW(*all, i)[0];
+
+        /* SQLite takes any; who asks for the rows behind it has no room for it. */
+        wrong = id && strlen(id) > ID_MOST
+                    ? apr_psprintf(p, "a row has an id that is none, '%.60s...'", id)
+                    : NULL;
+    }
+    return wrong;
 }
 
 const char *ai_verify_value(ai_verify_t *verify, apr_pool_t *p, ai_db_t *db, const char *sql,

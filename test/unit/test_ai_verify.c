@@ -299,6 +299,33 @@ static void test_silent_removal(void)
     ai_db_rollback(db, pool);
 }
 
+/* A frame beside those of its segment: who reads a call's frames finds it all the same. */
+static void test_stray_frame(void)
+{
+    static const char *const ends[] = { "", ":", ";", ";0000000001", "!0000000001", ":0000000001x",
+                                        "~" };
+    const char *frame = one("SELECT MIN(id) FROM ai_audit_frames WHERE type = 2"), *id;
+    char *longer = apr_palloc(pool, 701);
+    int i;
+
+    for (i = 0; i < (int)(sizeof(ends) / sizeof(ends[0])); i++) {
+        ai_db_begin(db, pool);
+        id = apr_psprintf(pool, "%.36s%s", frame, ends[i]);
+        run(apr_psprintf(pool, "INSERT INTO ai_audit_frames (id, call_id, type, time, length, digest, "
+                         "chain, coding, body, removed) SELECT '%s', call_id, type, time, length, digest, "
+                         "chain, coding, body, removed FROM ai_audit_frames WHERE id = '%s'", id, frame));
+        ok(verify() > 0, "a frame with the id of its segment and '%s' is found", ends[i]);
+        ai_db_rollback(db, pool);
+    }
+    memset(longer, '~', 700);
+    longer[700] = '\0';
+    ai_db_begin(db, pool);
+    if (is_sqlite() && set("ai_audit_frames", "id", frame, longer)) {
+        ok(verify() > 0, "one whose id is longer than a column is found, and no end is none");
+    }
+    ai_db_rollback(db, pool);
+}
+
 int main(int argc, char **argv)
 {
     ai_checkpoint_hold_t hold = { .tenant = "held", .since = -1, .until = NOON, .reason = "a case" };
@@ -345,6 +372,7 @@ int main(int argc, char **argv)
     test_swap("ai_audit_calls");
     test_cut();
     test_silent_removal();
+    test_stray_frame();
     is_well("nothing of that stayed");
     test_honest_after();
     test_forger();
