@@ -94,17 +94,23 @@ const char *audit_policy_set_redact(cmd_parms *cmd, void *conf, const char *word
     return NULL;
 }
 
-/* The first match that is not empty. */
+/* The first match that is not empty. Where the search gives up, as it does on a text that takes an
+ * expression too many steps, nobody knows what is in the rest: all of it is taken out. */
 static int find_regex(const void *regex, ai_slice_t text, apr_size_t from, apr_size_t *at,
                       apr_size_t *n)
 {
     while (from < text.n) {
         ap_regmatch_t match[1];
+        int status = ap_regexec_len(regex, text.p + from, text.n - from, 1, match,
+                                    from ? AP_REG_NOTBOL : 0);
 
-        if (ap_regexec_len(regex, text.p + from, text.n - from, 1, match,
-                           from ? AP_REG_NOTBOL : 0) != 0
-            || match[0].rm_so < 0) {
+        if (status == AP_REG_NOMATCH) {
             return 0;
+        }
+        if (status != 0 || match[0].rm_so < 0) {
+            *at = from;
+            *n = text.n - from;
+            return 1;
         }
         *at = from + (apr_size_t)match[0].rm_so;
         *n = (apr_size_t)(match[0].rm_eo - match[0].rm_so);

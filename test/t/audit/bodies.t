@@ -57,6 +57,7 @@ AIAuditBody full "expr=-z %{note:ai-tenant}"
     Use Ours
     AIAuditRedact email
     AIAuditRedactRegex ticket TICKET-[0-9]+
+    AIAuditRedactRegex slow "((a+)+,)+SLOW"
 </Location>
 END
 
@@ -160,6 +161,10 @@ is_deeply([$kept, @{ $end->{answer} }{qw(kept lost)}], ['', 'meta', 'form'], 'of
 ($answer, $sent, $prompt, $kept, $end) = recorded('red', path => '/own/v1/chat/completions',
                                                   text => "$mail $card TICKET-4711");
 like($prompt, qr/\[email\] \Q$card\E \[ticket\]/, 'AIAuditRedact and AIAuditRedactRegex say what is taken out');
+($answer, $sent, $prompt, $kept, $end) = recorded('red', path => '/own/v1/chat/completions',
+                                                  text => 'a' x 200 . ' TICKET-4712 SLOW');
+unlike($prompt, qr/TICKET|aaaa/, 'of a text that is too much for an expression nothing is kept');
+like($prompt, qr/\[slow\]/, 'which says so');
 
 # --------------------------------------------------------------------------- meta, and none
 
