@@ -217,12 +217,14 @@ static int type_is(const request_rec *r, const char *type)
     return r->content_type && ap_cstr_casecmpn(r->content_type, type, strlen(type)) == 0;
 }
 
-/* Whether it can be looked into. */
+/* Whether it can be looked into. mod_proxy leaves a provider's coding among the headers. */
 static int is_readable(const request_rec *r)
 {
     apr_size_t n = r->content_type ? strcspn(r->content_type, "; ") : 0;
+    const char *coding = r->content_encoding ? r->content_encoding
+                                             : apr_table_get(r->headers_out, "Content-Encoding");
 
-    if (r->content_encoding && ap_cstr_casecmp(r->content_encoding, "identity") != 0) {
+    if (coding && ap_cstr_casecmp(coding, "identity") != 0) {
         return 0;
     }
     return type_is(r, "text/") || type_is(r, "application/json")

@@ -59,6 +59,14 @@ AIAuditBody full "expr=-z %{note:ai-tenant}"
     AIAuditRedactRegex ticket TICKET-[0-9]+
     AIAuditRedactRegex slow "((a+)+,)+SLOW"
 </Location>
+<AITarget canned>
+    AITargetURL http://127.0.0.1:@{[Gate::canned_port()]}/v1
+</AITarget>
+<Location "/packed/v1">
+    AIEngine On
+    AIRoute * canned
+    Require ai-key
+</Location>
 END
 
 sub ask
@@ -165,6 +173,15 @@ like($prompt, qr/\[email\] \Q$card\E \[ticket\]/, 'AIAuditRedact and AIAuditReda
                                                   text => 'a' x 200 . ' TICKET-4712 SLOW');
 unlike($prompt, qr/TICKET|aaaa/, 'of a text that is too much for an expression nothing is kept');
 like($prompt, qr/\[slow\]/, 'which says so');
+my $packed = "\x1f\x8b\x08\x00 nobody can look into this";
+my $canned = Gate::Canned->new(sub {
+    return ("HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: "
+            . length($packed) . "\r\n\r\n$packed", 'close');
+});
+($answer, $sent, $prompt, $kept, $end) = recorded('red', path => '/packed/v1/chat/completions');
+$canned->stop;
+is($answer->{body}, $packed, 'an answer that its provider has packed');
+is_deeply([$kept, @{ $end->{answer} }{qw(kept lost)}], ['', 'meta', 'form'], 'is not kept, since nobody looked into it');
 
 # --------------------------------------------------------------------------- meta, and none
 
