@@ -18,10 +18,6 @@
 #include "audit_private.h"
 #include "audit_whole.h"
 
-/* The end of a redacted text that was cut: what stood there may be the beginning of a secret, too
- * short to be known as one. */
-#define EDGE 320
-
 /* A prompt, or an answer. */
 typedef struct side_t {
     int type;          /* of its records */
@@ -120,7 +116,7 @@ static void append_redacted(const audit_body_t *body, side_t *side, const ai_req
         side->lost = "memory";
     }
     else {
-        out.n = !is_cut ? out.n : out.n > EDGE ? out.n - EDGE : 0;
+        out.n = !is_cut ? out.n : out.n > AUDIT_EDGE ? out.n - AUDIT_EDGE : 0;
         append_all(body, side, (ai_slice_t){ out.p, out.n });
     }
     ai_buffer_free(&out);
@@ -318,6 +314,12 @@ void audit_body_observe(audit_body_t *body, ai_request_t *air, apr_bucket_brigad
     }
 }
 
+/* Whether there was more of it, which is not here, or which nobody has seen. */
+static int is_cut(const side_t *side, const ai_request_t *air)
+{
+    return side->lost || air->finish == AI_FINISH_ERROR || air->finish == AI_FINISH_CLIENT_ABORT;
+}
+
 /* A stream as the whole answer that it came to. */
 static void append_whole(audit_body_t *body, ai_request_t *air)
 {
@@ -332,7 +334,7 @@ static void append_whole(audit_body_t *body, ai_request_t *air)
         side->lost = "memory";
         return;
     }
-    text = audit_whole_end(body->whole, scratch, &answer, &side->lost);
+    text = audit_whole_end(body->whole, scratch, &answer, is_cut(side, air), &side->lost);
     append_redacted(body, side, air, text, side->lost != NULL);
     audit_whole_free(body->whole);
     body->whole = NULL;
@@ -353,7 +355,7 @@ void audit_body_answer(audit_body_t *body, ai_request_t *air, ai_audit_body_t *s
     }
     else if (side->keep == AUDIT_KEEP_REDACTED) {
         append_redacted(body, side, air, (ai_slice_t){ side->held.p, side->held.n },
-                        side->lost != NULL);
+                        is_cut(side, air));
     }
     else if (side->keep == AUDIT_KEEP_FULL) {
         append(body, side, (ai_slice_t){ side->held.p, side->held.n });

@@ -270,8 +270,35 @@ void audit_whole_feed(audit_whole_t *whole, const char *bytes, apr_size_t n)
 
 /* ---------------------------------------------------------------------------------- the end */
 
+/* How long the escape or the byte at text is; the halves of a character are one. */
+static apr_size_t step(const char *text)
+{
+    if (*text != '\\') {
+        return 1;
+    }
+    if (text[1] != 'u') {
+        return 2;
+    }
+    return (text[2] == 'd' || text[2] == 'D') && strchr("89abAB", text[3]) ? 12 : 6;
+}
+
+/* The text goes on, and nobody knows how: what may be the beginning of a secret is left out. Another
+ * answer may stand behind it, so that this is not the end of what is kept. */
+static void take_edge_off(ai_buffer_t *text)
+{
+    apr_size_t most = text->n > AUDIT_EDGE ? text->n - AUDIT_EDGE : 1, at = 1;
+
+    while (at < most && at + step(text->p + at) <= most) {
+        at += step(text->p + at);
+    }
+    while (at > 1 && ((unsigned char)text->p[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    text->n = at;
+}
+
 ai_slice_t audit_whole_end(audit_whole_t *whole, apr_pool_t *p, const ai_answer_t *answer,
-                           const char **lost)
+                           int is_cut, const char **lost)
 {
     int i, n = whole->runs->nelts;
     ai_delta_t *deltas = apr_palloc(p, ((apr_size_t)n + 1) * sizeof(*deltas));
@@ -285,6 +312,9 @@ ai_slice_t audit_whole_end(audit_whole_t *whole, apr_pool_t *p, const ai_answer_
     for (i = 0; i < n; i++) {
         run_t *run = &APR_ARRAY_IDX(whole->runs, i, run_t);
 
+        if ((whole->lost || is_cut) && run->text.n && !run->delta.object.n) {
+            take_edge_off(&run->text);
+        }
         deltas[i] = run->delta;
         if (run->delta.object.n) {
             deltas[i].object = (ai_slice_t){ run->text.p, run->text.n };

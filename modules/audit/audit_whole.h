@@ -10,6 +10,10 @@
 
 #include "dialect.h"
 
+/* So many bytes before a cut are left out: what stands there may be the beginning of a secret, too
+ * short to be known as one. */
+#define AUDIT_EDGE 320
+
 typedef struct audit_whole_t audit_whole_t;
 
 /* Of an answer in that dialect, of which at most limit bytes of text are held. In p; the text lies in
@@ -26,10 +30,11 @@ apr_size_t audit_whole_held(const audit_whole_t *whole);
 /*
  * The answer as one body, good until p ends or audit_whole_free(): as the dialect has a whole answer to a chat (of other endpoints: as far
  * as that fits), or what the stream's last event holds of it. Absent where there is none. *lost: NULL,
- * "limit" when the text was longer, "unreadable" when something in it could not be read.
+ * "limit" when the text was longer, "unreadable" when something in it could not be read; then, and
+ * where is_cut says that the stream broke off, the end of each text is left out.
  */
 ai_slice_t audit_whole_end(audit_whole_t *whole, apr_pool_t *p, const ai_answer_t *answer,
-                           const char **lost);
+                           int is_cut, const char **lost);
 void audit_whole_free(audit_whole_t *whole);
 
 #endif

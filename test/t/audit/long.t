@@ -72,6 +72,32 @@ is($end->{prompt}{lost}, 'limit', 'which says so');
 is($end->{answer}{lost}, 'limit', 'a redacted stream that is too long is cut');
 cmp_ok(length $kept, '<=', 200 << 10, 'to what the limit allows');
 cmp_ok(length $kept, '>', 100_000, 'and not to nothing');
+# What stood before a cut may be the beginning of a secret, in each of the answers.
+sub texts
+{
+    my ($stream, $limit) = @_;
+    my ($held, @texts) = (0);
+    while ($stream =~ /^data: (\{.*)$/mg) {
+        my $choice = Gate::from_json($1)->{choices}[0];
+        my $text = $choice->{delta}{content} // next;
+        $held += length(Gate::to_json([$text])) - 2;
+        last if $held > $limit;
+        $texts[$choice->{index}] .= $text;
+    }
+    return @texts;
+}
+($answer, $sent, $prompt, $kept, $end) = recorded('red', @some, more => { n => 2 });
+sub lacks_its_end
+{
+    my ($whole, $what) = @_;
+    my ($raw) = $kept =~ /"content":"((?:[^"\\]++|\\.)*+)/;
+    my $text = Gate::from_json("[\"$raw\"]")->[0];
+    my $less = length($whole) - length($text);
+    return ok($less >= 200 && $less <= 320 && substr($whole, 0, length $text) eq $text, $what) || diag("$less less");
+}
+lacks_its_end((texts($answer->{body}, 200 << 10))[0], 'of each text that was cut the end is left out');
+($answer, $sent, $prompt, $kept, $end) = recorded('red', stream => 1, script => 'tokens=40;size=50;cut=30');
+lacks_its_end((texts($answer->{body}, 200 << 10))[0], 'also where the stream broke off');
 ($answer, $sent, $prompt, $kept, $end) = recorded('red', text => "$mail " x 8_000);
 is($end->{prompt}{lost}, 'limit', 'so is a prompt');
 like($prompt, qr/^\{.{20,100}\[email\] \[email\] (?:\[email\] )*\S{0,40}\z/s, 'which has no address in it either');
