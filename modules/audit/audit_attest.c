@@ -125,7 +125,7 @@ static void say(void *data, ai_attest_event_e event, const char *text)
     }
 }
 
-ai_attest_t *audit_attest_open(apr_pool_t *pchild, server_rec *s)
+ai_attest_t *audit_attest_open(apr_pool_t *p, server_rec *s)
 {
     const audit_server_conf_t *conf = audit_server_conf(s);
     const ai_attest_conf_t how = {
@@ -133,5 +133,5 @@ ai_attest_t *audit_attest_open(apr_pool_t *pchild, server_rec *s)
         .every = audit_checkpoint_every(conf), .rules = conf->retain, .say = say, .baton = s
     };
 
-    return ai_attest_open(pchild, &how);
+    return ai_attest_open(p, &how);
 }

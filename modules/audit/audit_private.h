@@ -154,8 +154,9 @@ const char *audit_set_retain(cmd_parms *cmd, void *dir, const char *span, const 
 int audit_attest_check(apr_pool_t *p, server_rec *s);
 /* Reads it, in the parent. OK, or it has been logged. */
 int audit_attest_prepare(apr_pool_t *pconf, server_rec *s);
-/* What the child that ships does beside. There must be a database. NULL: there is no memory. */
-struct ai_attest_t *audit_attest_open(apr_pool_t *pchild, server_rec *s);
+/* What the child that ships does beside, in a pool of its thread's own. There must be a database.
+ * NULL: there is no memory. */
+struct ai_attest_t *audit_attest_open(apr_pool_t *p, server_rec *s);
 
 /* ---------------------------------------------------------------------- audit_ship.c */
 

@@ -243,7 +243,8 @@ void audit_ship_start(apr_pool_t *pchild, server_rec *s)
     how.database = *database;
     how.baton = at;
     at->ship = ai_ship_open(pchild, &how);
-    at->attest = audit_attest_open(pchild, s);
+    /* The child's own pool is for its other threads: where httpd has one, it is without a lock. */
+    at->attest = at->ship ? audit_attest_open(ai_ship_pool(at->ship), s) : NULL;
     if (!at->ship || !at->attest || !ai_thread_start(pchild, ship_on, wake, at, &rv)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
                      AI_LOGNO(0629) "no thread to ship records: the other children may do it, else "

@@ -86,6 +86,11 @@ ai_ship_t *ai_ship_open(apr_pool_t *p, const ai_ship_conf_t *conf)
     return ship;
 }
 
+apr_pool_t *ai_ship_pool(const ai_ship_t *ship)
+{
+    return ship->pool;
+}
+
 void ai_ship_close(ai_ship_t *ship)
 {
     ai_audit_store_close(ship->store);

@@ -58,6 +58,9 @@ typedef struct ai_ship_t ai_ship_t;
 /* Nothing is opened yet. *ship lives in p; conf's texts must live as long. NULL: there is no memory. */
 ai_ship_t *ai_ship_open(apr_pool_t *p, const ai_ship_conf_t *conf);
 
+/* Memory that no other thread has a part in, for what its thread does beside. Lives as long. */
+apr_pool_t *ai_ship_pool(const ai_ship_t *ship);
+
 /* Lets go of the lock and of the connection. */
 void ai_ship_close(ai_ship_t *ship);
 
