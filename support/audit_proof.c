@@ -12,6 +12,7 @@
 #include "ai_verify.h"
 #include "ai_when.h"
 #include "audit_proof.h"
+#include "search.h"
 
 /* ------------------------------------------------------------------------------- keygen */
 
@@ -41,13 +42,17 @@ int keygen_command(apr_pool_t *p, int argc, const char *const *argv)
 typedef struct verifying_t {
     ai_verify_t verify;
     database_t database;
+    apr_pool_t *line_pool;
     const char *database_text, *spool, *export, *public_key, *expect, *since;
 } verifying_t;
 
+/* It may quote what somebody wrote into the database: that is no line of ours, and steers no terminal. */
 static void print_finding(void *baton, const char *line)
 {
-    (void)baton;
-    printf("%s\n", line);
+    verifying_t *at = baton;
+
+    apr_pool_clear(at->line_pool);
+    printf("%s\n", search_visible(at->line_pool, ai_slice_of(line)));
 }
 
 static void wait_for_database(void *baton)
@@ -185,6 +190,7 @@ int verify_command(apr_pool_t *p, int argc, const char *const *argv)
     if (wrong) {
         return complain(MISUSED, wrong);
     }
+    apr_pool_create(&at->line_pool, p);
     at->verify.pool = p;
     at->verify.expect = at->expect;
     at->verify.found = print_finding;

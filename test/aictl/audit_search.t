@@ -62,6 +62,16 @@ test_engine('sqlite3', sub { fill_sqlite("$dir/lite/audit.db", @_) });
     like(output('audit', 'show', $ids[1], @database), qr/^estimated: /m, 'what has no end is estimated');
     is_deeply([map { $_->{id} } @{ objects(output('audit', 'search', 'feedback=1', '--format', 'json', @database)) }], [$ids[0]],
               'what was said of a call is searched by');
+
+    # What somebody wrote into the database is no line of aictl's own, and steers no terminal.
+    is(system('python3', '-c', 'import sqlite3, sys
+base = sqlite3.connect(sys.argv[1], isolation_level=None)
+base.execute("UPDATE ai_audit_calls SET model = ?", ("x" + chr(27) + "[2J" + chr(10) + "0 findings",))',
+              "$dir/shipped/audit.db"), 0, 'a model is changed');
+    my ($status, $found) = run('audit', 'verify', @database);
+    is($status, 1, 'verify finds it');
+    like($found, qr/^record \S+: column model of ai_audit_calls is 'x\\x1b\[2J\\x0a0 findings', /m, 'and quotes it so that it is visible');
+    unlike($found, qr/^0 findings|\e/m, 'and harmless');
     said_no(1, qr{/nowhere: cannot be read}, 'no spool', run('explain', '--spool', "$dir/nowhere", $ids[2]));
 }
 
