@@ -217,6 +217,7 @@ const char *ai_proof_hold(apr_pool_t *p, const char *const *columns, ai_checkpoi
 typedef struct draft_t {
     apr_pool_t *pool;
     ai_checkpoint_t checkpoint;
+    int is_after_signed; /* the one before it is signed */
 } draft_t;
 
 static const char *take_last(void *baton, const char *const *values)
@@ -228,6 +229,7 @@ static const char *take_last(void *baton, const char *const *values)
                                                     &draft->checkpoint.number)) {
         return "ai_audit_checkpoints: the last row has an id that is no number of a checkpoint";
     }
+    draft->is_after_signed = values[2] && *values[2];
     draft->checkpoint.previous = ai_checkpoint_digest(draft->pool, values[1] ? values[1] : "",
                                                       values[2] ? values[2] : "");
     return draft->checkpoint.previous ? NULL : "OpenSSL fails";
@@ -313,9 +315,13 @@ static const char *note_all(const ai_proof_t *proof, apr_pool_t *p, const ai_che
     return wrong;
 }
 
-/* Signs it and puts it in. "": somebody else was faster. */
-static const char *put(const ai_proof_t *proof, apr_pool_t *p, const ai_checkpoint_t *checkpoint)
+/*
+ * Signs it and puts it in. "": somebody else was faster. One that is not signed behind one that is would
+ * look for ever as if somebody without the key had made it, so there is none.
+ */
+static const char *put(const ai_proof_t *proof, apr_pool_t *p, const draft_t *draft)
 {
+    const ai_checkpoint_t *checkpoint = &draft->checkpoint;
     const char *text = ai_checkpoint_write(p, checkpoint), *wrong;
     unsigned char bytes[AI_SIGN_SIGNATURE];
     ai_slice_t signature = AI_SLICE("");
@@ -323,6 +329,10 @@ static const char *put(const ai_proof_t *proof, apr_pool_t *p, const ai_checkpoi
 
     if (strlen(text) > AI_CHECKPOINT_TEXT) {
         return "a checkpoint would be longer than a column";
+    }
+    if (draft->is_after_signed && !proof->key) {
+        return "those before it are signed, and no key was named here: AIAuditSigningKey or --signing-key "
+               "names it; a new one will do";
     }
     if (proof->key && !ai_sign(proof->key, ai_slice_of(text), bytes)) {
         return "OpenSSL cannot sign";
@@ -350,7 +360,7 @@ const char *ai_proof_tell(const ai_proof_t *proof, apr_pool_t *p, apr_time_t now
 
     draft.checkpoint.removals = removals;
     *number = draft.checkpoint.number;
-    return wrong ? wrong : put(proof, p, &draft.checkpoint);
+    return wrong ? wrong : put(proof, p, &draft);
 }
 
 /* One checkpoint. Out: *done, whether there was anything to tell. */
@@ -369,7 +379,7 @@ static const char *write_one(const ai_proof_t *proof, apr_pool_t *p, apr_time_t 
     wrong = wrong ? wrong : ai_db_select(proof->db, p, new_holds, 0, NULL, AI_PROOF_HOLD_COLUMNS,
                                          take_hold, &draft);
     *done = !wrong && (draft.checkpoint.segments->nelts || draft.checkpoint.holds->nelts);
-    wrong = !*done ? wrong : put(proof, p, &draft.checkpoint);
+    wrong = !*done ? wrong : put(proof, p, &draft);
     if (wrong || !*done) {
         ai_db_rollback(proof->db, p);
         return wrong;

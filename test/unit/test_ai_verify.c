@@ -326,6 +326,23 @@ static void test_stray_frame(void)
     ai_db_rollback(db, pool);
 }
 
+/* A service that was begun without --signing-key would spoil for ever what was signed before. */
+static void test_key_forgotten(void)
+{
+    ai_checkpoint_hold_t hold = { .tenant = "other", .since = -1, .until = -1, .reason = "a case" };
+    ai_proof_t keyless = { db, NULL, "gw1" };
+    const char *id, *wrong;
+    int written = -1;
+
+    fine(ai_proof_checkpoint(&keyless, pool, NOON + 4, &written), "nothing to tell takes no key");
+    fine(ai_hold_add(db, pool, &hold, NOON + 4, &id), "something new");
+    wrong = ai_proof_checkpoint(&keyless, pool, NOON + 4, &written);
+    ok(wrong && strstr(wrong, "signed") && written == 0, "without a key no checkpoint follows a signed one");
+    is_well("what was signed is as it was");
+    ok(tell(NOON + 5) == 1, "who has the key goes on");
+    is_well("all is told");
+}
+
 int main(int argc, char **argv)
 {
     ai_checkpoint_hold_t hold = { .tenant = "held", .since = -1, .until = NOON, .reason = "a case" };
@@ -374,6 +391,7 @@ int main(int argc, char **argv)
     test_silent_removal();
     test_stray_frame();
     is_well("nothing of that stayed");
+    test_key_forgotten();
     test_honest_after();
     test_forger();
     return end_proof();
