@@ -33,10 +33,11 @@ static int has(ai_slice_t object, const char *name, apr_int64_t *number)
            && ai_json_int(ai_json_get(object, name), number) == APR_SUCCESS;
 }
 
-/* "12.3 ms" */
+/* "0.12 ms", "12.3 ms": the gateway's own share is a fraction of one. */
 static const char *span(apr_pool_t *p, apr_int64_t us)
 {
-    return apr_psprintf(p, "%" APR_INT64_T_FMT ".%d ms", us / 1000, (int)(us % 1000 / 100));
+    return us < 10000 ? apr_psprintf(p, "%.2f ms", (double)us / 1000)
+                      : apr_psprintf(p, "%.1f ms", (double)us / 1000);
 }
 
 /* words, and the text behind them; nothing where there is no text. */
@@ -117,7 +118,8 @@ static void tell_attempts(apr_pool_t *p, ai_slice_t record)
         if (has(one, "us", &us)) {
             printf(" after %s", span(p, us));
         }
-        printf("%s%s\n", *say(p, one, "reason") ? "; it failed: " : "; it served", say(p, one, "reason"));
+        printf("%s%s\n", *say(p, one, "reason") ? "; it failed: "
+                         : status < 400       ? "; it served" : "", say(p, one, "reason"));
     }
 }
 
@@ -127,10 +129,11 @@ static const char *verdict(apr_pool_t *p, const search_call_t *call, apr_int64_t
 {
     ai_slice_t r = call->record;
     const char *deny = say(p, r, "deny"), *target = say(p, r, "target");
+    const char *finish = say(p, r, "finish");
 
     if (call->estimated) {
-        return "Nobody wrote its end: the process that served it is gone. It counts as the most that it "
-               "can have cost.";
+        return "Nobody wrote its end: the process that served it is gone. It counts as the most tokens "
+               "that it can have taken, as far as that was known.";
     }
     if (!call->ended) {
         return "It is not over, or its end has not come yet.";
@@ -143,6 +146,10 @@ static const char *verdict(apr_pool_t *p, const search_call_t *call, apr_int64_t
         return apr_psprintf(p, "It failed%s%s, after %d attempt%s%s%s.", *deny ? ": " : "", deny,
                             attempts, attempts == 1 ? "" : "s", *target ? ", the last with " : "",
                             target);
+    }
+    if (attempts && (strcmp(finish, "error") == 0 || strcmp(finish, "client-abort") == 0)) {
+        return apr_psprintf(p, "%s before the answer of %s was over.",
+                            *finish == 'e' ? "It broke off" : "The caller left", *target ? target : "a target");
     }
     return attempts ? apr_psprintf(p, "It was served by %s%s%s.", *target ? target : "a target",
                                    *say(p, r, "served") ? " as " : "", say(p, r, "served"))

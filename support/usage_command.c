@@ -36,10 +36,13 @@ static const struct {
     { "cost", "c.cost_nanousd", "cost" },
     { "saved", "c.saved_nanousd", "saved" },
     { "estimated", "c.estimated", "estimated" },
+    /* What was answered, and nobody knows the cost of: it is in no sum, and was not free. */
+    { "unpriced", "CASE WHEN c.status < 400 AND c.target IS NOT NULL AND c.cost_nanousd IS NULL THEN 1 "
+      "ELSE 0 END", "target" },
 };
 
 #define SUMS ((int)(sizeof(sums) / sizeof(sums[0])))
-enum { CALLS = 0, ERRORS = 1, COST = 7, SAVED = 8 };
+enum { CALLS = 0, ERRORS = 1, COST = 7, SAVED = 8, UNPRICED = 10 };
 
 /* By what calls are put together. */
 typedef struct group_by_t {
@@ -71,7 +74,7 @@ static int is_summed(const usage_t *usage, const search_field_t *field)
     int i;
 
     for (i = 0; i < SUMS; i++) {
-        if (i != CALLS && i != ERRORS && field->column >= 0 && field->column == usage->fields[i].column) {
+        if (i != CALLS && i != ERRORS && i != UNPRICED && field->column >= 0 && field->column == usage->fields[i].column) {
             return 1;
         }
     }
@@ -202,6 +205,15 @@ static int add(apr_int64_t *sum, apr_int64_t number)
     return !__builtin_add_overflow(*sum, number, sum);
 }
 
+/* As the SQL above has it. */
+static int is_unpriced(const usage_t *usage, const search_row_t *row)
+{
+    const char *status = row->values[usage->fields[ERRORS].column];
+
+    return row->values[usage->fields[UNPRICED].column] && status && apr_atoi64(status) < 400
+           && !row->values[usage->fields[COST].column];
+}
+
 /* Adds a call to a group. 0: a sum is too large. */
 static int add_call(const usage_t *usage, const search_row_t *row, group_t *group)
 {
@@ -212,7 +224,7 @@ static int add_call(const usage_t *usage, const search_row_t *row, group_t *grou
         const char *text = row->values[usage->fields[i].column];
 
         number = i == CALLS ? 1 : text ? apr_atoi64(text) : 0;
-        number = i == ERRORS ? number >= 400 : number;
+        number = i == ERRORS ? number >= 400 : i == UNPRICED ? is_unpriced(usage, row) : number;
         if (!add(&group->sums[i], number)) {
             return 0;
         }

@@ -295,6 +295,7 @@ sub test_usage
     my %sums = (calls => sub { 1 }, errors => sub { ($_[0]{status} // 0) >= 400 ? 1 : 0 },
                 cost_nanousd => sub { $_[0]{cost}{nanousd} // 0 }, saved_nanousd => sub { $_[0]{cost}{saved} // 0 },
                 estimated => sub { $_[0]{estimated} },
+                unpriced => sub { defined $_[0]{target} && defined $_[0]{status} && $_[0]{status} < 400 && !defined $_[0]{cost}{nanousd} ? 1 : 0 },
                 map { my $kind = $_; ("tokens.$kind" => sub { $_[0]{tokens}{$kind} // 0 }) } qw(prompt completion cached reasoning written));
     my $day = sub { my ($call, $offset) = @_; substr(AuditRows::time_text($call->{time} + $offset * 1_000_000), 0, 10) };
     for my $case (['key'], ['user'], ['tenant'], ['model'], ['target'], ['day'], ['model,day'], ['status', 'metadata.team!='],
@@ -383,7 +384,7 @@ sub test_show
     like($words, qr/1\. eu, as m0: answered 503 after 120\.0 ms; it failed: status\n  2\. /, "$engine: explain tells the attempts");
     unlike($words, qr/[^\x20-\x7e\n\xc3-\xf4\x80-\xbf]/, "$engine: and no control character");
     $words = output('explain', $full[0]);
-    like($words, qr/0\.0 ms  route      rule: gpt-\*\n/, "$engine: the road");
+    like($words, qr/0\.00 ms  route      rule: gpt-\*\n/, "$engine: the road");
     like($words, qr/^It was served by openai-eu as gpt-4o-2024\.$/m, "$engine: who served");
     like($words, qr/^Cost: USD 9007199\.254740993, by the price book#1\.$/m, "$engine: the cost");
     like(output('explain', AuditRows::call_id($number + 4)), qr/^Nobody wrote its end/m, "$engine: what has no end");
