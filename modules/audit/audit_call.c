@@ -91,13 +91,22 @@ void audit_call_attempt(audit_call_t *call, const ai_request_t *air, const ai_at
     }
 }
 
+/* Why an answer that had begun was not one: as the metrics have it. NULL: it was one. */
+static const char *broke_off(const audit_call_t *call, const ai_attempt_t *attempt)
+{
+    if (!call->record.finish || strcmp(call->record.finish, "error") != 0 || attempt->status >= 400) {
+        return NULL;
+    }
+    return attempt->reason ? attempt->reason : "broken";
+}
+
 /* An answer is settled before its attempt is over: how that went is known but for its outcome. */
 static void add_last_attempt(audit_call_t *call, const ai_request_t *air)
 {
     apr_int64_t upstream = call->record.us.upstream;
 
     if (call->attempt) {
-        add_attempt(call, air, call->attempt, NULL,
+        add_attempt(call, air, call->attempt, broke_off(call, call->attempt),
                     upstream < 0 ? AI_AUDIT_UNKNOWN : upstream - call->attempts_us);
     }
     if (call->attempts) {

@@ -125,6 +125,10 @@ is(scalar(@{ $call->{begin} }) . scalar(@{ $call->{end} }), '11', 'and with a fa
 is_deeply([@$end{qw(status finish)}], [503, 'error'], 'that is said');
 is($end->{attempts}[0]{status}, 503, 'of the attempt, too');
 
+($answer, $id, $call, $end) = recorded(stream => 1, script => 'cut=3');
+is_deeply([@$end{qw(status finish)}, @{ $end->{attempts}[0] }{qw(status reason)}], [200, 'error', 200, 'broken'],
+          'a stream that broke off says so of its attempt');
+
 # What never goes upstream has an end alone.
 for my $refused (
     ['no key', 401, headers => { Authorization => 'Bearer sk-none' }],
