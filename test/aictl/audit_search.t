@@ -38,6 +38,15 @@ test_engine('sqlite3', sub { fill_sqlite("$dir/lite/audit.db", @_) });
     like($words, qr/1\.50 ms  route      targets: t1,t2\n/, 'explain --spool: the road');
     like($words, qr/1\. t1: no answer came after 0\.01 ms; it failed: connect\n/, 'the attempts');
     like($words, qr/^It failed: no_target, after 2 attempts\.$/m, 'and what came of it');
+    for my $ended ([3, 'error', 'It broke off'], [4, 'client-abort', 'The caller left']) {
+        my ($n, $finish, $said) = @$ended;
+        my $rows = AuditRows->new('node-3', 7 + $n);
+        $rows->call({ %call, id => AuditRows::call_id(700_001 + $n, 3), deny => undef, status => 200, finish => $finish, target => 't1',
+                      attempts => [{ target => 't1', status => 200, us => 5 }] });
+        $rows->write_spool($spool);
+        like(output('explain', '--spool', $spool, AuditRows::call_id(700_001 + $n, 3)),
+             qr/^$said before the answer of t1 was over\.$/m, "explain: $finish");
+    }
     my $shown = $json->decode(output('audit', 'show', '--spool', $spool, '--json', $ids[0]));
     is_deeply($shown->{record}, $json->decode($first->text($ids[0])), 'show --spool: the record');
     is($shown->{notes}[0]{feedback}, 1, 'and a note of another segment');
