@@ -160,6 +160,9 @@ struct ai_attest_t *audit_attest_open(apr_pool_t *p, server_rec *s);
 
 /* ---------------------------------------------------------------------- audit_ship.c */
 
+/* Whether what only shipping does has all that shipping takes. OK, or it has been logged. */
+int audit_ship_check(server_rec *s);
+
 /* In the parent: starts the program of AIAuditPipe, which httpd then keeps running; says where
  * records stay in the spool. OK, or it has been logged. */
 int audit_ship_prepare(apr_pool_t *pconf, server_rec *s);

@@ -199,6 +199,33 @@ static piped_log *open_program(apr_pool_t *p, const char *command)
                            : ap_open_piped_log(p, command);
 }
 
+/* What is said, but only done by a child that ships. */
+static const char *left_to_shipping(const audit_server_conf_t *conf)
+{
+    return conf->pipe ? "AIAuditPipe" : conf->signing_key ? "AIAuditSigningKey"
+           : conf->retain ? "AIAuditRetain" : NULL;
+}
+
+int audit_ship_check(server_rec *s)
+{
+    const audit_server_conf_t *conf = audit_server_conf(s);
+    const char *name = left_to_shipping(conf), *lacks = NULL;
+    const ai_api_t *ai = ai_api_find();
+
+    if (name && ai) {
+        lacks = !conf->folder ? "AIAuditSpool"
+                : !audit_is_shipped(conf) ? "AIAuditShip On"
+                : !ai->database(s) ? "AIDatabase in the main server" : NULL;
+    }
+    if (lacks) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s,
+                     AI_LOGNO(0627) "%s needs %s: only a child of httpd that ships does what it says",
+                     name, lacks);
+        return !OK;
+    }
+    return OK;
+}
+
 int audit_ship_prepare(apr_pool_t *pconf, server_rec *s)
 {
     const audit_server_conf_t *conf = audit_server_conf(s);

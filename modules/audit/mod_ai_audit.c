@@ -117,7 +117,8 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 {
     (void)pconf;
     (void)plog;
-    return audit_conf_check(ptemp, s) == OK ? audit_attest_check(ptemp, s) : !OK;
+    return audit_conf_check(ptemp, s) == OK && audit_ship_check(s) == OK ? audit_attest_check(ptemp, s)
+                                                                         : !OK;
 }
 
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)

@@ -136,6 +136,14 @@ my %place = (
     'if'            => sub { ('<If "true">', @_, '</If>') },
     'proxy'         => sub { ('<Proxy "http://10.0.0.8">', @_, '</Proxy>') },
 );
+
+# What only shipping does takes all that shipping takes.
+sub beside
+{
+    return (grep { /^\s*AIAudit(?:Pipe|SigningKey|Retain)\b/ } @_)
+        ? ('AIAuditSpool conf/spool', 'AIDatabase sqlite3 conf/mod_ai.db') : ();
+}
+
 my (@misplaced, @strange);
 for my $name (sort keys %block) {
     my $open   = $offered{$name}{section} // '';
@@ -149,7 +157,7 @@ for my $name (sort keys %block) {
     for my $place (sort keys %place) {
         # A balancer's name means nothing here; any URL will do.
         my @tried = map { s/balancer:\S+/http:\/\/10.0.0.9\/v1/r } @lines;
-        my ($status, $said) = ask('-t', @target, $place{$place}->(@tried));
+        my ($status, $said) = ask('-t', @target, beside(@tried), $place{$place}->(@tried));
         push @misplaced, "$name in $place: docs say " . ($documented{$place} ? 'yes' : 'no') . ", httpd: $said"
             if ($status == 0) != !!$documented{$place};
     }
@@ -207,6 +215,7 @@ sub wrap
     my @lines   = grep { /\S/ && !/^\s*#/ } split /\n/, $text;
     my %defined = map { /^\s*<AITarget (\w+)>/ ? ($1 => 1) : () } @lines;
     my @before  = $defined{openai} ? () : @target;
+    push @before, beside(@lines);
     my $free    = grep { !/^\s*AITarget[A-Z]/ } @lines;
     return (@before, $place{'`<AITarget>`'}->(@lines)) if !$free;
     return (@before, @lines) if grep { /^\s*<|^\s*(?:AIBodyMemory|AIModelFile|AIPriceFile|AIAuthKeyFile|AIAuthLookupTimeout|AIAuthFailures|AIDatabase|AIAuditSpool|AIAuditSync|AIAuditFull|AIAuditNode|AIAuditSegment\w+|AIAuditShip|AIAuditPipe|AIAuditSigningKey|AIAuditCheckpoint|AIAuditRetain|AIAuthCacheTTL|AIAuthCacheSize|AIAuthGrace|ServerLimit|LogLevel|LogFormat)\b/ } @lines;

@@ -58,6 +58,11 @@ for my $wrong (
     ['small segments', "AIAuditSegmentSize 1k\n", qr/AIAuditSegmentSize: '1k' is too small.*from 1m to 4g/],
     ['young segments', "AIAuditSegmentAge 10ms\n", qr/AIAuditSegmentAge: '10ms' is too small.*from 1s to 1d/],
     ['a header with a colon', in_location('AIAuditHeader X-Team:'), qr/AIAuditHeader: 'X-Team:' is no name of a header/],
+    (map { my ($what, $line) = @$_;
+           (["$what without a database", "AIAuditSpool $dir/good\n$line\n", qr/AI0627: $what needs AIDatabase/],
+            ["$what where nobody ships", "AIAuditSpool $dir/good\nAIAuditShip Off\n$line\n", qr/AI0627: $what needs AIAuditShip On/]) }
+     ['AIAuditPipe', 'AIAuditPipe "|/bin/cat"'], ['AIAuditRetain', 'AIAuditRetain 30d'], ['AIAuditSigningKey', "AIAuditSigningKey $dir/none"]),
+    ['a pipe without a spool', "AIAuditPipe \"|/bin/cat\"\n", qr/AI0627: AIAuditPipe needs AIAuditSpool/],
     ['33 headers', in_location('AIAuditHeader ' . join(' ', map { "x$_" } 1 .. 33)), qr/AIAuditHeader: more than 32/],
     ['headers in a directory', "<Directory $dir>\nAIAuditHeader X-Team\n</Directory>\n", qr/AIAuditHeader not allowed|AIAuditHeader cannot occur/],
     (map { ["the header $_", in_location("AIAuditHeader X-Team $_"), qr/AIAuditHeader: '\Q$_\E' may hold a secret/] }
