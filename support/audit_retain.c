@@ -13,6 +13,7 @@
 #include "ai_value.h"
 #include "ai_when.h"
 #include "audit_proof.h"
+#include "search.h"
 
 #define LONGEST_SPAN (APR_INT64_C(86400000) * 365 * 100)
 
@@ -171,6 +172,17 @@ static const char *open_holds(holding_t *at)
     return wrong;
 }
 
+/* A slip in a tenant's name would hold nothing, and nobody would know before it is too late. */
+static void warn_if_empty(holding_t *at, const char *id)
+{
+    int any = 1;
+
+    if (!ai_hold_finds(at->db, at->pool, id, &any) && !any) {
+        fprintf(stderr, "aictl: warning: no call that is here is held by this, only such as may come%s\n",
+                at->tenant ? "; a tenant is named in full, as \"acme/red\"" : "");
+    }
+}
+
 static int hold_add(holding_t *at)
 {
     ai_checkpoint_hold_t hold = { .tenant = at->tenant, .since = -1, .until = -1,
@@ -200,6 +212,7 @@ static int hold_add(holding_t *at)
     if (wrong) {
         return fail(at, wrong);
     }
+    warn_if_empty(at, id);
     database_rest();
     printf("%s\n", id);
     return DONE_WELL;
@@ -213,17 +226,15 @@ static const char *show_time(apr_pool_t *p, apr_time_t when)
 /* What is printed must be one line, whatever is in the database. */
 static const char *show_text(apr_pool_t *p, const char *text)
 {
-    char *shown = apr_pstrdup(p, text ? text : "-"), *at;
-
-    for (at = shown; *at; at++) {
-        *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
-    }
-    return shown;
+    return text ? search_visible(p, ai_slice_of(text)) : "-";
 }
 
 static int hold_list(holding_t *at)
 {
+    static const char *const heads[] = { "ID", "TENANT", "SINCE", "UNTIL", "CREATED", "RELEASED", "REASON" };
+    static const int right[7];
     apr_array_header_t *holds;
+    search_table_t *table;
     const char *wrong;
     int i;
 
@@ -239,15 +250,20 @@ static int hold_list(holding_t *at)
         return fail(at, wrong);
     }
     database_rest();
-    printf("ID\tTENANT\tSINCE\tUNTIL\tCREATED\tRELEASED\tREASON\n");
+    table = search_table_begin(at->pool, 7, heads, right);
     for (i = 0; i < holds->nelts; i++) {
         const ai_checkpoint_hold_t *hold = &APR_ARRAY_IDX(holds, i, ai_checkpoint_hold_t);
 
-        printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show_text(at->pool, hold->id),
-               show_text(at->pool, hold->tenant), show_time(at->pool, hold->since),
-               show_time(at->pool, hold->until), show_time(at->pool, hold->created),
-               show_time(at->pool, hold->released), show_text(at->pool, hold->reason));
+        const char *cells[] = {
+            show_text(at->pool, hold->id), show_text(at->pool, hold->tenant),
+            show_time(at->pool, hold->since), show_time(at->pool, hold->until),
+            show_time(at->pool, hold->created), show_time(at->pool, hold->released),
+            show_text(at->pool, hold->reason)
+        };
+
+        search_table_row(table, cells);
     }
+    search_table_flush(table);
     return DONE_WELL;
 }
 

@@ -32,10 +32,11 @@
     "FROM ai_audit_frames f JOIN ai_audit_calls c ON c.id = f.call_id " \
     "WHERE f.removed = 0 AND f.type = %lld AND f.time < %lld AND c.time < %lld " \
     "AND f.length > 0 AND f.body IS NOT NULL AND (%s = '' OR c.tenant = %s) "
+#define HOLDS \
+    "(h.tenant IS NULL OR h.tenant = c.tenant) AND (h.since IS NULL OR c.time >= h.since) " \
+    "AND (h.until IS NULL OR c.time < h.until)"
 #define NOT_HELD \
-    "AND NOT EXISTS (SELECT 1 FROM ai_audit_holds h WHERE h.released IS NULL " \
-    "AND (h.tenant IS NULL OR h.tenant = c.tenant) AND (h.since IS NULL OR c.time >= h.since) " \
-    "AND (h.until IS NULL OR c.time < h.until)) "
+    "AND NOT EXISTS (SELECT 1 FROM ai_audit_holds h WHERE h.released IS NULL AND " HOLDS ") "
 #define NOT_NEEDED \
     "AND (c.frame <> f.id OR NOT EXISTS (SELECT 1 FROM ai_audit_frames o " \
     "WHERE o.call_id = f.call_id AND o.id <> f.id AND o.removed = 0 AND o.length > 0)) "
@@ -55,6 +56,8 @@ static const char take_turn[] = "UPDATE ai_audit_told SET records = records + 1 
 
 static const char put_hold[] = "INSERT INTO ai_audit_holds (id, tenant, since, until, reason, "
                                "created, released) VALUES (%s, %s, %lld, %lld, %s, %lld, NULL)";
+static const char find_held[] = "SELECT c.id FROM ai_audit_holds h JOIN ai_audit_calls c ON " HOLDS
+                                " WHERE h.id = %s LIMIT 1";
 static const char get_holds[] = "SELECT " AI_PROOF_HOLD " FROM ai_audit_holds h ORDER BY h.id";
 static const char set_hold[] = "UPDATE ai_audit_holds SET released = %lld "
                                "WHERE id = %s AND released IS NULL";
@@ -336,6 +339,19 @@ const char *ai_hold_add(ai_db_t *db, apr_pool_t *p, const ai_checkpoint_hold_t *
         return wrong;
     }
     return ai_db_commit(db, p);
+}
+
+static const char *take_held(void *baton, const char *const *values)
+{
+    (void)values;
+    *(int *)baton = 1;
+    return NULL;
+}
+
+const char *ai_hold_finds(ai_db_t *db, apr_pool_t *p, const char *id, int *any)
+{
+    *any = 0;
+    return ai_db_select(db, p, find_held, 1, &id, 1, take_held, any);
 }
 
 static const char *take_hold(void *baton, const char *const *values)

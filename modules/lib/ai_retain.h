@@ -46,6 +46,9 @@ const char *ai_retain_run(const ai_proof_t *proof, apr_pool_t *p, const ai_retai
 const char *ai_hold_add(ai_db_t *db, apr_pool_t *p, const ai_checkpoint_hold_t *hold,
                         apr_time_t now, const char **id);
 
+/* Out: *any, whether a call that is there now is held by it. */
+const char *ai_hold_finds(ai_db_t *db, apr_pool_t *p, const char *id, int *any);
+
 /* All of them, released ones too, in order: of ai_checkpoint_hold_t, in p. */
 const char *ai_hold_list(ai_db_t *db, apr_pool_t *p, apr_array_header_t **holds);
 
