@@ -321,7 +321,8 @@ static int is_secret(const char *name)
 {
     static const char *const words[] = { "authorization", "cookie", "api-key", "apikey", "api_key",
                                          "secret", "password", "passwd", "credential", "x-key",
-                                         "access-key", "signature", "assertion" };
+                                         "access-key", "subscription-key", "functions-key", "signature",
+                                         "assertion" };
     apr_size_t n = strlen(name), i;
 
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -329,7 +330,8 @@ static int is_secret(const char *name)
             return 1;
         }
     }
-    return n >= 5 && strcmp(name + n - 5, "token") == 0;
+    return (n >= 5 && strcmp(name + n - 5, "token") == 0)
+           || (n >= 4 && strcmp(name + n - 4, "auth") == 0);
 }
 
 static const char *set_header(cmd_parms *cmd, void *dir, const char *arg)

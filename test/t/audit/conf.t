@@ -67,7 +67,8 @@ for my $wrong (
     ['headers in a directory', "<Directory $dir>\nAIAuditHeader X-Team\n</Directory>\n", qr/AIAuditHeader not allowed|AIAuditHeader cannot occur/],
     (map { ["the header $_", in_location("AIAuditHeader X-Team $_"), qr/AIAuditHeader: '\Q$_\E' may hold a secret/] }
      qw(Authorization Proxy-Authorization cf-aig-authorization Cookie x-api-key API-KEY x-goog-api-key
-        X-Amz-Security-Token X-Auth-Token X-Client-Secret X-Password)),
+        X-Amz-Security-Token X-Auth-Token X-Client-Secret X-Password Helicone-Auth X-Auth
+        Ocp-Apim-Subscription-Key X-Functions-Key)),
 ) {
     my ($what, $conf, $message) = @$wrong;
     my ($said, $status) = test_conf($conf);
