@@ -94,6 +94,9 @@ void database_rest(void);
 /* NULL, or which tables of that component are missing or old. */
 const char *database_check(apr_pool_t *p, database_t *database, const ai_db_schema_t *schema);
 
+/* What is wrong, behind the database's name, once: some of what SQLite says begins with it. */
+const char *database_says(apr_pool_t *p, const database_t *database, const char *wrong);
+
 /* ------------------------------------------------------------------------ server.c */
 
 typedef struct server_t {

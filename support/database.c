@@ -223,6 +223,13 @@ const char *database_open(apr_pool_t *p, const char *text, int creates, const ch
     return wrong;
 }
 
+const char *database_says(apr_pool_t *p, const database_t *database, const char *wrong)
+{
+    return strncmp(wrong, database->name, strlen(database->name)) == 0
+               ? wrong
+               : apr_pstrcat(p, database->name, ": ", wrong, NULL);
+}
+
 const char *database_check(apr_pool_t *p, database_t *database, const ai_db_schema_t *schema)
 {
     int version;
@@ -232,7 +239,7 @@ const char *database_check(apr_pool_t *p, database_t *database, const ai_db_sche
     wrong = ai_db_version(database->db, p, schema, &version);
     database_rest();
     if (wrong) {
-        return apr_pstrcat(p, database->name, ": ", wrong, NULL);
+        return database_says(p, database, wrong);
     }
     return version == 0 ? apr_pstrcat(p, database->name, ": has no tables for this; \"aictl db init\" "
                                       "makes them", NULL)

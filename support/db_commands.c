@@ -25,7 +25,7 @@ typedef struct call_t {
 
 static int fail(const call_t *call, const char *wrong)
 {
-    return complain(FAILED, apr_pstrcat(call->pool, call->database.name, ": ", wrong, NULL));
+    return complain(FAILED, database_says(call->pool, &call->database, wrong));
 }
 
 static int migrate(call_t *call)
