@@ -131,11 +131,12 @@ static void add_column(search_sql_t *sql, const search_filter_t *filter)
                                     n ? ")" : "", ")", NULL), NULL);
 }
 
-/* Of all that was said of a call one is enough. */
+/* Of all that was said of a call, by its own tenant, one is enough. */
 static void add_feedback(search_sql_t *sql, const search_filter_t *filter)
 {
     const char *name = apr_pstrcat(sql->pool, "b.", filter->field.feedback, NULL);
-    const char *exists = "EXISTS (SELECT 1 FROM ai_audit_feedback b WHERE b.call_id = c.id AND ";
+    const char *exists = "EXISTS (SELECT 1 FROM ai_audit_feedback b WHERE b.call_id = c.id AND "
+                         "COALESCE(b.tenant, '') = COALESCE(c.tenant, '') AND ";
     int absent, n;
     search_sql_t inner;
 

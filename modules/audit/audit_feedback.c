@@ -126,9 +126,9 @@ int audit_feedback_take(ai_request_t *air)
     ai_audit_note_t note;
     int status;
 
-    if (air->endpoint != AI_ENDPOINT_OTHER || strcmp(air->path, PATH) != 0 || !audit_is_on(conf)
+    if (air->endpoint != AI_ENDPOINT_OTHER || strcmp(air->path, PATH) != 0
         || !audit_takes_feedback(conf)) {
-        return DECLINED;
+        return DECLINED; /* AIAudit Off is no reason to let a comment go to a provider */
     }
     if (air->r->method_number != M_POST && air->r->method_number != M_PATCH) {
         ap_allow_methods(air->r, REPLACE_ALLOW, "POST", "PATCH", NULL);

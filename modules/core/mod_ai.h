@@ -171,8 +171,9 @@ typedef struct ai_request_t {
     const char *path;            /* below the API root: "/chat/completions" */
     const char *path_model;      /* the model that the path names, or NULL */
     ai_ask_t ask;                /* valid from stage decode on */
-    ai_reserved_t reserved;      /* the most tokens it can take; valid from stage decode on. Where the
-                                    completion is unknown, what the model can put out may be known */
+    ai_reserved_t reserved;      /* the most tokens that an attempt can take; valid from stage decode on.
+                                    mod_ai_route fills the completion in where the caller has set no
+                                    cap and all models that are planned have one */
     const ai_json_doc_t *doc;    /* the checked body, or NULL: none, or not JSON */
     ai_usage_t usage;
     ai_finish_e finish;

@@ -38,22 +38,31 @@ static apr_int64_t most_prompt(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_
                : bytes;
 }
 
-static apr_int64_t most_completion(ai_endpoint_e endpoint, const ai_ask_t *ask)
+/* cap: of one answer. */
+static apr_int64_t most_completion(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_t cap)
 {
     apr_int64_t n = ask->n ? ask->n : 1;
 
     if (gives_none(endpoint)) {
         return 0;
     }
-    if (ai_endpoint_passes(endpoint) || ask->max_output <= 0 || n < 0 || n > ANSWERS_MAX) {
+    if (ai_endpoint_passes(endpoint) || cap <= 0 || n < 0 || n > ANSWERS_MAX) {
         return -1;
     }
-    return ask->max_output * n;
+    return cap * n;
+}
+
+apr_int64_t ai_reserve_uncapped(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_t limit)
+{
+    int writes = endpoint == AI_ENDPOINT_CHAT || endpoint == AI_ENDPOINT_COMPLETIONS
+                 || endpoint == AI_ENDPOINT_RESPONSES;
+
+    return writes && ask->max_output == 0 ? most_completion(endpoint, ask, limit) : -1;
 }
 
 ai_reserved_t ai_reserve(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_t bytes)
 {
-    return (ai_reserved_t){ most_prompt(endpoint, ask, bytes), most_completion(endpoint, ask) };
+    return (ai_reserved_t){ most_prompt(endpoint, ask, bytes), most_completion(endpoint, ask, ask->max_output) };
 }
 
 void ai_reserve_find(const ai_json_doc_t *doc, const ai_slice_t *words, int n, ai_slice_t *found)

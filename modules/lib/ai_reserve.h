@@ -22,6 +22,10 @@
  */
 ai_reserved_t ai_reserve(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_t bytes);
 
+/* The most tokens of its completion where the caller has set no cap, and limit (-1: not known) is what
+ * the model itself can put out in an answer; -1 where that does not bound it. */
+apr_int64_t ai_reserve_uncapped(ai_endpoint_e endpoint, const ai_ask_t *ask, apr_int64_t limit);
+
 /* What the top-level members say: found[i] is that of words[i]; absent where it is not there, or
  * null. */
 void ai_reserve_find(const ai_json_doc_t *doc, const ai_slice_t *words, int n, ai_slice_t *found);

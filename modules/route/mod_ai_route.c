@@ -14,6 +14,7 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include "ai_reserve.h"
 #include "dialects.h"
 #include "route_custody.h"
 #include "route_metrics.h"
@@ -167,6 +168,23 @@ static void explain_plan(ai_request_t *air, const route_rule_t *rule,
     }
 }
 
+/* Where the caller has set no cap, the longest answer of the models that are planned is the most. */
+static void reserve_completion(ai_request_t *air, const apr_array_header_t *targets)
+{
+    apr_int64_t most = 0;
+    int i;
+
+    for (i = 0; i < targets->nelts && most >= 0 && air->ask.model; i++) {
+        const ai_target_t *target = APR_ARRAY_IDX(targets, i, const ai_target_t *);
+        const char *served = route_target_model(target, air->ask.model);
+        apr_int64_t limit =
+            ai->ability(air->r, target, served ? served : air->ask.model)->output;
+
+        most = limit < 0 || limit > most ? limit : most;
+    }
+    air->reserved.completion = ai_reserve_uncapped(air->endpoint, &air->ask, most);
+}
+
 static int on_plan(ai_request_t *air)
 {
     const route_conf_t *conf = conf_of(air->r);
@@ -199,6 +217,9 @@ static int on_plan(ai_request_t *air)
                                   air->dialect->name, ").", NULL));
     }
     air->plan = targets;
+    if (air->reserved.completion < 0) {
+        reserve_completion(air, targets);
+    }
     return OK;
 }
 

@@ -104,9 +104,13 @@ sub make_calls
     add({ id => AuditRows::call_id(++$n), time => $start + 91_000_000_000, model => 'lost', reserved => { prompt => 7, completion => 9 } },
         end => 0, estimated => 1);
     add({ id => AuditRows::call_id(++$n), time => $start + 92_000_000_000, model => 'gone', tenant => 'removed' }, removed => 1);
-    $rows->note(AuditRows::call_id(1200 + @odd + 1, 99), $start + 95_000_000_000, feedback => -1, score => 20, comment => "bad\e[1m", user => 'ann');
-    $rows->note(AuditRows::call_id(1200 + @odd + 2, 99), $start + 95_000_000_000, feedback => 1);
-    $rows->note(AuditRows::call_id(1200 + @odd + 2, 99), $start + 95_000_000_001, score => 90);
+    my @full = map { AuditRows::call_id(1200 + @odd + $_, 99) } 1 .. 3;
+    $rows->note($full[0], $start + 95_000_000_000, feedback => -1, score => 20, comment => "bad\e[1m", user => 'ann', tenant => 'full');
+    $rows->note($full[1], $start + 95_000_000_000, feedback => 1, tenant => 'full');
+    $rows->note($full[1], $start + 95_000_000_001, score => 90, tenant => 'full');
+    # What others say of somebody's call, or nobody, does not count.
+    $rows->note($full[2], $start + 95_000_000_002, feedback => 1, score => 90, tenant => 'other');
+    $rows->note($full[2], $start + 95_000_000_003, feedback => -1);
     return;
 }
 make_calls();

@@ -211,6 +211,19 @@ static void test_without_a_body(void)
     ok(got.prompt == -1 && got.completion == -1, "of a form nothing is known");
 }
 
+static void test_uncapped(void)
+{
+    ai_ask_t ask = { 0 };
+
+    is_number(ai_reserve_uncapped(AI_ENDPOINT_CHAT, &ask, 16384), 16384, "no cap: the model's own");
+    is_number(ai_reserve_uncapped(AI_ENDPOINT_CHAT, &ask, -1), -1, "which may be unknown");
+    ask.n = 3;
+    is_number(ai_reserve_uncapped(AI_ENDPOINT_CHAT, &ask, 100), 300, "for each answer");
+    is_number(ai_reserve_uncapped(AI_ENDPOINT_IMAGES, &ask, 100), -1, "not where nothing is written");
+    ask.max_output = -1;
+    is_number(ai_reserve_uncapped(AI_ENDPOINT_CHAT, &ask, 100), -1, "a cap that is none bounds nothing");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -219,6 +232,7 @@ int main(void)
     test_openai_prompts();
     test_anthropic();
     test_without_a_body();
+    test_uncapped();
     apr_pool_destroy(pool);
     apr_terminate();
     return done();

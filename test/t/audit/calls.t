@@ -99,6 +99,8 @@ cmp_ok($end->{us}{total}, '>=', $end->{us}{upstream}, 'the times fit together');
 cmp_ok($end->{us}{upstream} + $end->{us}{overhead}, '<=', $end->{us}{total}, 'all of them');
 cmp_ok($end->{us}{head}, '<=', $end->{us}{first}, 'the head comes before the content');
 cmp_ok($begin->{reserved}{prompt}, '>=', $truth->{prompt_tokens}, 'the begin knows how long the prompt may be at most');
+my (undef, undef, $uncapped) = recorded(model => 'gpt-4o-mini');
+is($uncapped->{begin}[0]{json}{reserved}{completion}, 16384, 'and how long the answer, by the model, where the caller sets no cap');
 my %decided = map { $_->{stage} => $_->{decision} } @{ $end->{road} };
 ok($decided{plan} && $decided{forward}, 'the end has the road');
 

@@ -33,6 +33,12 @@ AIAuditSync 0
     AIRoute * sim
     Require ai-key
 </Location>
+<Location "/unaudited/v1">
+    AIEngine On
+    AIAuditFeedback On
+    AIRoute * sim
+    Require ai-key
+</Location>
 END
 
 sub ask
@@ -130,4 +136,9 @@ is(Gate::calls()->{total}, $calls, 'and no provider sees any of it');
 $answer = say_of({ id => $id, feedback => 1 }, path => '/mute/v1/feedback');
 is(scalar(Gate::truths($answer->{headers}{'x-request-id'})), 1, 'where AIAuditFeedback is Off the path is as any other');
 is(scalar(notes()), 3, 'and nothing is recorded');
+$calls = Gate::calls()->{total};
+$answer = say_of({ id => $id, feedback => 1 }, path => '/unaudited/v1/feedback');
+is($answer->{status}, 204, 'AIAudit Off does not keep it from being taken');
+is(scalar(notes()), 4, 'and recorded');
+is(Gate::calls()->{total}, $calls, 'and no provider sees it');
 done_testing();
