@@ -106,11 +106,13 @@ for my $how ({ write => 'EIO' }, { write => 'ENOSPC' }, { reserve => 'ENOSPC' },
              { sync => 'EIO', open => 'EACCES' }, { sync => 'ENOSPC', write => 'ENOSPC' }) {
     my $what = join(' and ', map { "$_ $how->{$_}" } sort keys %$how);
     $before = total();
-    # One that began when all was well.
-    my $early = $server->caller;
-    $early->ask(path => '/v1/chat/completions', body => Gate::chat(stream => 1),
-                headers => { 'X-Sim' => 'tokens=3;gap=100' });
-    $early->read_until(qr/data:/);
+    # One that began when all was well; a child may still be about to find out that it is.
+    my $early = Gate::await('a stream', sub {
+        my $caller = $server->caller;
+        $caller->ask(path => '/v1/chat/completions', body => Gate::chat(stream => 1),
+                     headers => { 'X-Sim' => 'tokens=3;gap=100' });
+        return $caller->read_until(qr/data:/) && $caller;
+    });
     $disk->fail(%$how);
     @answers = map { ask() } 1 .. $CALLS;
     my @served = grep { $_->{status} == 200 } @answers;
